@@ -1,0 +1,147 @@
+#!/bin/bash
+# ./lab up: build what is missing, boot a disposable lab machine, wait until every service answers.
+set -euo pipefail
+
+here=$(dirname "$(realpath "$0")")
+# shellcheck source-path=SCRIPTDIR
+. "$here/host.sh"
+# shellcheck source-path=SCRIPTDIR
+. "$here/roots.sh"
+# shellcheck source-path=SCRIPTDIR
+. "$here/machine.sh"
+# shellcheck source-path=SCRIPTDIR
+. "$here/forward.sh"
+
+deadline=60      # seconds from boot until every service must answer
+
+parse() {
+    local name=
+    port='' keep_failed=''
+    while [ $# -gt 0 ]; do
+        case $1 in
+        --name) need_value "$1" $#; name=$2; shift ;;
+        --port) need_value "$1" $#; port=$2; shift ;;
+        --keep-failed) keep_failed=yes ;;
+        *) usage_error "up: unknown argument '$1'" ;;
+        esac
+        shift
+    done
+    name_machine "$name"
+    # A second machine must not fight for the port of the first.
+    [ -n "$port" ] || [ -n "$name" ] || port=${INCIDENTOPS_LAB_PORT:-8000}
+    user=${SUDO_UID:-0}
+}
+
+cleanup() {
+    local status=$?
+    trap - EXIT INT TERM HUP
+    stop_builder
+    rm -f "${source:-}"
+    if [ -n "${booting:-}" ]; then
+        if [ -n "$keep_failed" ]; then
+            say "$machine is left as it is; ./lab down$option removes it"
+        else
+            say "removing the unfinished machine"
+            teardown || true
+        fi
+    fi
+    exit "$status"
+}
+
+# identify: give the throw-away root a name, an identity and, if a user came through sudo, that
+# user as an operator.
+identify() {
+    echo "$machine" >"$root/etc/hostname"
+    printf '127.0.0.1 localhost %s\n::1 localhost\n' "$machine" >"$root/etc/hosts"
+    tr -d - </proc/sys/kernel/random/uuid >"$root/etc/machine-id"
+    if [ "$user" -ne 0 ]; then
+        mkdir -p "$root/etc/incidentops"
+        printf 'operators:\n  uids: [%s]\n' "$user" >"$root/etc/incidentops/agent.yaml"
+    fi
+}
+
+# services: what the agent says of them, one "name status" a line. Fails while it doesn't answer.
+services() {
+    local answer
+    answer=$(curl --silent --fail --max-time 2 --unix-socket "$socket" http://localhost/services) &&
+        enter python3 -c '
+import json, sys
+for name, about in json.loads(sys.argv[1]).items():
+    print(name, about["status"] if about["status"] == "up" else about.get("state", "down"))
+' "$answer"
+}
+
+# await_services: until every service is up, telling each change.
+await_services() {
+    local until=$((SECONDS + deadline)) seen='' now=''
+    while [ "$SECONDS" -lt "$until" ]; do
+        running || die "cannot keep $machine up: $(tail -n 5 "$keep/console.log")"
+        if now=$(services 2>/dev/null) && [ -n "$now" ]; then
+            [ "$now" = "$seen" ] || say "$(echo "$now" | paste -sd, | sed 's/,/, /g')"
+            seen=$now
+            ! grep -qv ' up$' <<<"$now" && return
+        fi
+        sleep 0.2
+    done
+    return 1
+}
+
+explain_failure() {
+    say "not every service answered within $deadline s: ${1:-the agent does not answer}"
+    enter systemctl --failed --no-legend --plain >&2 || true
+    enter journalctl --boot --no-pager --lines=40 --priority=notice >&2 || true
+    die "cannot bring the lab up; the machine's journal is above"
+}
+
+main() {
+    parse "$@"
+    become_root "$here/up.sh" "$@"
+    host_packages mmdebstrap:mmdebstrap systemd-container:systemd-nspawn nftables:nft curl:curl \
+        debian-archive-keyring:/usr/share/keyrings/debian-archive-keyring.gpg
+    lock_machine
+    if running; then
+        say "$machine is already running; ./lab status$option tells more, ./lab down$option ends it"
+        exit 0
+    fi
+    trap cleanup EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM HUP
+    teardown       # what a crash may have left
+    [ -z "$port" ] || check_port "$port"
+    ensure_lab
+
+    booting=yes
+    local began=$EPOCHREALTIME
+    mkdir -p "$keep" "$runtime"
+    state_set machine "$machine"
+    state_set since "$(date --utc +%Y-%m-%dT%H:%M:%SZ)"
+    [ -z "$port" ] || forward "$port" "$user" || port=
+    mount_root "$base" "$lab"
+    identify
+    boot
+    say "$machine boots"
+    await_services || explain_failure "$(services | grep -v ' up$' | paste -sd,)"
+    say "up after $(awk "BEGIN { printf \"%.1f\", $EPOCHREALTIME - $began }") s"
+    booting=
+    next_steps
+}
+
+next_steps() {
+    cat <<TEXT
+The lab machine $machine is up: PostgreSQL, Redis, RabbitMQ, a worker and a chaos service.
+
+TEXT
+    [ -z "$port" ] || cat <<TEXT
+  curl http://localhost:$port/services
+  curl -X POST http://localhost:$port/stop/redis
+TEXT
+    cat <<TEXT
+  curl --unix-socket $socket http://localhost/services
+  ./lab shell$option -- incidentops status
+  ./lab shell$option                a root shell inside
+  ./lab status$option
+  ./lab down$option                 end it and remove every trace
+TEXT
+}
+
+main "$@"
