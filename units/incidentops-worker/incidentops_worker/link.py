@@ -1,0 +1,58 @@
+"""Keeps a session with RabbitMQ open: opens it, has it served, and opens another when it is lost."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from incidentops_worker.amqp import AmqpError, Session
+from incidentops_worker.backoff import Backoff
+from incidentops_worker.dependency import Dependency
+
+log = logging.getLogger(__name__)
+
+
+class Link:
+    """One connection's worth of work, repeated until it is done."""
+
+    def __init__(self, url: str, name: str, dependency: Dependency) -> None:
+        """`name` tells this connection from the worker's other one in RabbitMQ's lists."""
+        self._url = url
+        self._name = name
+        self._dependency = dependency
+        self._backoff = Backoff()
+        self._worked_before = False
+
+    def working(self) -> None:
+        """Said by whoever serves a session once everything in it is set up."""
+        self._backoff.reset()
+        if self._worked_before:
+            self._dependency.reconnected()
+        self._worked_before = True
+        self._dependency.ok()
+
+    async def keep(self, serve: Callable[[Session], Awaitable[None]], stopping: asyncio.Event) -> None:
+        """Give `serve` one session after the other; it raises AmqpError to get another, and returns to end this."""
+        while not stopping.is_set():
+            try:
+                session = await Session.open(self._url, self._name)
+                try:
+                    return await serve(session)
+                finally:
+                    await session.close()
+            except AmqpError as error:
+                self._dependency.failed(str(error))
+            await pause(self._backoff.next(), stopping)
+        return None
+
+
+async def pause(seconds: float, *ends: asyncio.Event) -> None:
+    """Wait, but no longer than until one of `ends` is set."""
+    waits = [asyncio.ensure_future(end.wait()) for end in ends]
+    try:
+        if waits:
+            await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        else:
+            await asyncio.sleep(seconds)
+    finally:
+        for wait in waits:
+            wait.cancel()
