@@ -1,0 +1,108 @@
+"""Who may do what, and which requests are refused whoever sends them."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .model import Actor, Level, Peer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from .settings import Settings
+
+ROOT = 0
+LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
+
+_RANKS = {Level.ANONYMOUS: 0, Level.OBSERVE: 1, Level.OPERATE: 2}
+
+
+def on_wsl(osrelease: Path = Path("/proc/sys/kernel/osrelease")) -> bool:
+    try:
+        return "microsoft" in osrelease.read_text().lower()
+    except OSError:
+        return False
+
+
+class Access:
+    """Judges peers by the settings and this machine's groups."""
+
+    def __init__(self, settings: Settings, wsl: bool = False) -> None:
+        self._settings = settings
+        self._wsl = wsl
+
+    def level(self, peer: Peer) -> Level:
+        """The highest level of a peer."""
+        if peer.uid is None:
+            return Level.ANONYMOUS
+        if self._wsl and peer.door == "tcp" and peer.uid == ROOT:
+            # Windows programs come through a relay that root owns: this uid says nothing about who it is.
+            return Level.ANONYMOUS
+        if peer.uid == ROOT or peer.uid in self._settings.operator_uids or self._in_operator_group(peer):
+            return Level.OPERATE
+        return Level.OBSERVE
+
+    def allows(self, peer: Peer, wanted: Level) -> bool:
+        return _RANKS[self.level(peer)] >= _RANKS[wanted]
+
+    def _in_operator_group(self, peer: Peer) -> bool:
+        if peer.pid == 0 or peer.uid is None:
+            return False  # its groups are those of another machine
+        operators = set()
+        for name in self._settings.operator_groups:
+            try:
+                operators.add(grp.getgrnam(name).gr_gid)
+            except KeyError:
+                continue
+        held = set(peer.groups) if peer.door == "unix" else groups_of(peer.uid)
+        return bool(operators & held)
+
+
+def groups_of(uid: int) -> set[int]:
+    """The groups that the user database gives a user; empty for an unknown one."""
+    try:
+        user = pwd.getpwuid(uid)
+    except KeyError:
+        return set()
+    return set(os.getgrouplist(user.pw_name, user.pw_gid))
+
+
+def actor(peer: Peer) -> Actor:
+    """A peer as the author of an action."""
+    if peer.uid is None:
+        user = ""
+    elif peer.pid == 0:
+        user = "root" if peer.uid == ROOT else f"uid {peer.uid}"
+    else:
+        try:
+            user = pwd.getpwuid(peer.uid).pw_name
+        except KeyError:
+            user = f"uid {peer.uid}"
+    return Actor(peer.uid, user, peer.pid, peer.pid_started, peer.program, peer.door, peer.note)
+
+
+def foreign(hosts: Sequence[str], headers: Mapping[str, str], port: int | None) -> str:
+    """Why a request can't come from a local tool but may come from a web page; empty when nothing speaks for that.
+
+    A page in the operator's own browser has the operator's uid, so the uid alone must not decide. ``port`` is the one
+    that the request came in by; None for the unix socket, where a forwarder may have taken it from any port.
+    """
+    if len(hosts) != 1:
+        return "a request needs exactly one Host header"
+    name, _, given = hosts[0].rpartition(":") if not hosts[0].endswith("]") else (hosts[0], "", "")
+    if not name:
+        name, given = hosts[0], ""
+    if name.lower() not in LOCAL_NAMES or (given and not (given.isascii() and given.isdigit())):
+        return f"the Host {hosts[0][:100]!r} is not this machine; use localhost, 127.0.0.1 or [::1]"
+    if port is not None and int(given or 80) != port:
+        return f"the Host {hosts[0][:100]!r} names another port than {port}"
+    for header in ("Origin", "Referer"):
+        if header in headers:
+            return f"requests with the header {header} are refused: the API is not for web pages"
+    if headers.get("Sec-Fetch-Site", "none") != "none":
+        return "requests with the header Sec-Fetch-Site are refused: the API is not for web pages"
+    return ""

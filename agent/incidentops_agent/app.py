@@ -1,0 +1,186 @@
+"""Puts the agent together: real ports for the engine, doors for the API, and the signals of the service manager."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from systemd import daemon
+
+from . import access, configuration, edge
+from .access import Access
+from .actions import Actions
+from .api import Api
+from .audit import SqliteAudit
+from .bus import BusClient
+from .engine import Engine
+from .exits import PidfdExits
+from .journal import JournalWriter
+from .meter import CgroupMeter
+from .metrics import AgentMetrics
+from .prober import ServiceProber
+from .server import Doors
+from .system import SAMPLE_INTERVAL, SystemSampler
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .configuration import Configuration
+
+log = logging.getLogger(__name__)
+
+FIRST_VERDICTS = 2.5
+"""Seconds that the start may wait for a first probe of every service, so that the first answer is right."""
+LAST_ACTIONS = 20.0
+"""Seconds that running actions get to end when the agent is stopped."""
+FIRST_DESCRIPTOR = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    settings_file: Path
+    folders: Sequence[Path]
+    state: Path
+    listen: Sequence[str]
+
+
+def listening_sockets(listen: Sequence[str]) -> list[socket.socket]:
+    """The sockets that PID 1 passed, sd_listen_fds(3); without any, the ones asked for on the command line."""
+    passed = [socket.socket(fileno=descriptor) for descriptor in daemon.listen_fds()]
+    if passed or not listen:
+        return passed
+    opened = []
+    for where in listen:
+        if where.startswith("/"):
+            sock = socket.socket(socket.AF_UNIX)
+            Path(where).unlink(missing_ok=True)
+            sock.bind(where)
+        else:
+            host, _, port = where.rpartition(":")
+            host = host.strip("[]")
+            sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            sock.bind((host, int(port)))
+        sock.listen(4096)
+        opened.append(sock)
+    return opened
+
+
+class Agent:
+    """The running agent."""
+
+    def __init__(self, options: Options, loaded: Configuration) -> None:
+        self._options = options
+        self._metrics = AgentMetrics()
+        self._prober = ServiceProber()
+        self._engine = Engine(loaded.catalogue, self._prober, PidfdExits(), CgroupMeter(), self._metrics)
+        self._bus = BusClient(self._engine)
+        self._audit = SqliteAudit(
+            options.state / "audit.db", lambda problem: self._engine.report("audit", problem), JournalWriter().put
+        )
+        self._system = SystemSampler()
+        self._metrics.attach(self._engine, self._audit, self._system)
+        self._actions = Actions(self._engine, self._bus, self._audit)
+        self._wsl = access.on_wsl()
+        self._api = Api(
+            self._engine,
+            self._actions,
+            self._audit,
+            self._system,
+            self._metrics,
+            Access(loaded.settings, self._wsl),
+            self._bus.stops_with,
+        )
+        self._stopping = asyncio.Event()
+        self._reload = asyncio.Event()
+
+    async def run(self) -> None:
+        """Serve until SIGTERM or SIGINT."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stopping.set)
+        loop.add_signal_handler(signal.SIGHUP, self._reload.set)
+        doors = Doors(self._api, listening_sockets(self._options.listen))
+        await self._close_interrupted()
+        await self._bus.watch(self._engine.unit_specs())
+        self._engine.start()
+        tasks = [
+            asyncio.create_task(self._bus.run(), name="bus"),
+            asyncio.create_task(self._sample(), name="system"),
+            asyncio.create_task(self._reload_when_asked(), name="reload"),
+            asyncio.create_task(self._feed_watchdog(), name="watchdog"),
+        ]
+        try:
+            await self._engine.settled(FIRST_VERDICTS)
+            await doors.open()
+            daemon.notify("READY=1\nSTATUS=watching " + str(len(self._engine.visible())) + " services")
+            stopping = asyncio.ensure_future(self._stopping.wait())
+            done, _ = await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
+            for task in done - {stopping}:
+                task.result()  # none of them ends but by a mistake: end loudly, PID 1 starts us again
+        finally:
+            daemon.notify("STOPPING=1")
+            await self._actions.finish(LAST_ACTIONS)
+            await doors.close()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._engine.stop()
+            await self._prober.close()
+            self._audit.close()
+
+    async def _close_interrupted(self) -> None:
+        """Say of the actions that an earlier run was killed in that they were interrupted."""
+        for row in self._audit.interrupted():
+            reason = "the agent was stopped while it was under way"
+            await self._audit.append(
+                replace(row, phase="finished", at=time.time(), outcome="interrupted", reason=reason, sentence="")
+            )
+
+    async def _sample(self) -> None:
+        while True:
+            await asyncio.sleep(SAMPLE_INTERVAL)
+            self._system.sample()
+            if self._engine.broker.readers:
+                await self._engine.refresh_resources()
+                self._engine.broker.publish("system", self._system.figures())
+
+    async def _feed_watchdog(self) -> None:
+        """Twice in each period of WatchdogSec=, sd_watchdog_enabled(3)."""
+        period = int(os.environ.get("WATCHDOG_USEC", "0")) / 1e6
+        while True:
+            await asyncio.sleep(period / 2 or 3600)
+            daemon.notify("WATCHDOG=1")
+
+    async def _reload_when_asked(self) -> None:
+        while True:
+            await self._reload.wait()
+            self._reload.clear()
+            try:
+                loaded = configuration.load(self._options.settings_file, self._options.folders)
+            except edge.EdgeError as error:
+                self._engine.report(
+                    "configuration", f"the new configuration has mistakes, the last good one stays in force: {error}"
+                )
+                continue
+            self._api.use_access(Access(loaded.settings, self._wsl))
+            specs = await self._engine.adopt(loaded.catalogue)
+            self._engine.report("configuration", "")
+            await self._bus.watch(specs)
+            log.info("reloaded: %d services", len(loaded.catalogue.services))
+
+
+async def serve(options: Options, loaded: Configuration) -> None:
+    """Run the agent until it is told to stop.
+
+    Raises:
+        audit.SchemaError: the audit trail belongs to a newer version.
+    """
+    await Agent(options, loaded).run()

@@ -1,0 +1,200 @@
+"""The agent's end of the bus worker: starts it, restarts it, and speaks JSON lines with it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import itertools
+import json
+import logging
+import os
+import socket
+import sys
+from typing import TYPE_CHECKING, Any
+
+from .model import JobResult, UnitView
+from .ports import BusError, Job
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .ports import BusListener
+
+log = logging.getLogger(__name__)
+
+PING_INTERVAL = 3.0
+PING_DEADLINE = 1.0
+CALL_DEADLINE = 5.0
+"""Seconds; the worker's own calls give up after 2, and one may wait behind another."""
+RESPAWN_FIRST, RESPAWN_MOST = 0.05, 2.0
+
+_KINDS = {
+    "DBusInteractiveAuthorizationRequiredError": "not-permitted",
+    "DBusAccessDeniedError": "not-permitted",
+    "DBusAuthFailedError": "not-permitted",
+    "DBusTimeoutError": "systemd-unreachable",
+    "DBusNoReplyError": "systemd-unreachable",
+}
+
+
+class BusClient:
+    """PID 1 as a port of the engine (ports.Bus). ``run`` keeps a worker alive until it is cancelled."""
+
+    def __init__(self, listener: BusListener, command: Sequence[str] | None = None) -> None:
+        self._listener = listener
+        self._command = command or [sys.executable, "-P", "-m", "incidentops_agent.bus_worker"]
+        self._writer: asyncio.StreamWriter | None = None
+        self._ids = itertools.count(1)
+        self._replies: dict[int, asyncio.Future[Any]] = {}
+        self._job_requests: set[int] = set()
+        self._jobs: dict[int, asyncio.Future[JobResult]] = {}
+        self._specs: list[str] = []
+        self.worker_pid: int | None = None
+
+    async def run(self) -> None:
+        """Start a worker, serve it, start the next when it ends."""
+        wait = RESPAWN_FIRST
+        while True:
+            started = asyncio.get_running_loop().time()
+            await self._serve_one_worker()
+            self._listener.on_bus(False)
+            lived = asyncio.get_running_loop().time() - started
+            wait = RESPAWN_FIRST if lived > RESPAWN_MOST else min(wait * 2, RESPAWN_MOST)
+            await asyncio.sleep(wait)
+
+    async def _serve_one_worker(self) -> None:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            # Bounds every call that the worker makes: sd_bus_set_method_call_timeout(3).
+            environment = {**os.environ, "SYSTEMD_BUS_TIMEOUT": "2s"}
+            process = await asyncio.create_subprocess_exec(*self._command, stdin=theirs.fileno(), env=environment)
+        self.worker_pid = process.pid
+        reader, writer = await asyncio.open_connection(sock=ours, limit=2**22)
+        self._writer = writer
+        tasks: list[asyncio.Task[None]] = []
+        try:
+            while line := await reader.readline():
+                message = json.loads(line)
+                if message.get("event") == "ready":
+                    tasks.append(asyncio.create_task(self._keep_alive(), name="bus-ping"))
+                else:
+                    self._dispatch(message)
+        finally:
+            self._writer = None
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            self._fail_everything()
+            writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
+            # Its end of the socket is closed, so it ends by itself; a call to PID 1 delays that by its time limit.
+            try:
+                await asyncio.wait_for(process.wait(), CALL_DEADLINE)
+            except TimeoutError:
+                process.kill()
+                await process.wait()
+            log.warning("the bus worker ended (exit status %s); another is started", process.returncode)
+
+    async def _keep_alive(self) -> None:
+        """Watch what is to be watched, then ping PID 1 for ever; says when it stops and starts answering."""
+        try:
+            await self._request({"op": "watch", "specs": self._specs})
+            self._listener.on_bus(True)
+        except BusError as error:
+            log.warning("systemd did not tell the state of its units: %s", error)
+        while True:
+            await asyncio.sleep(PING_INTERVAL)
+            ping = asyncio.ensure_future(self._request({"op": "ping"}))
+            done, _ = await asyncio.wait([ping], timeout=PING_DEADLINE)
+            if not done:
+                self._listener.on_bus(False)
+            try:
+                await ping
+            except BusError:
+                self._listener.on_bus(False)
+            else:
+                self._listener.on_bus(True)
+
+    def _fail_everything(self) -> None:
+        lost = BusError("systemd-unreachable", "the connection to systemd was lost")
+        for future in [*self._replies.values(), *self._jobs.values()]:
+            if not future.done():
+                future.set_exception(lost)
+                future.exception()  # whoever waits gets it; nobody waiting is no fault of the loop's
+        self._replies.clear()
+        self._jobs.clear()
+        self._job_requests.clear()
+
+    def _dispatch(self, message: dict[str, Any]) -> None:
+        if "reply" in message:
+            self._on_reply(message)
+        elif message["event"] == "unit":
+            self._listener.on_unit(message["spec"], unit_view(message["record"]))
+        elif message["event"] == "job-removed":
+            future = self._jobs.pop(message["job"], None)
+            if future is not None and not future.done():
+                future.set_result(JobResult(message["job"], message["result"]))
+
+    def _on_reply(self, message: dict[str, Any]) -> None:
+        request_id = message["reply"]
+        future = self._replies.pop(request_id, None)
+        is_job = request_id in self._job_requests
+        self._job_requests.discard(request_id)
+        if future is None:
+            return
+        if "error" in message:
+            if not future.done():
+                kind = _KINDS.get(message["error"], "refused-by-systemd")
+                future.set_exception(BusError(kind, message["message"] or message["error"]))
+                future.exception()
+            return
+        value = message["value"]
+        if is_job:
+            # Made here, not in job(): the line that says that the job is over may already be in the buffer.
+            job = Job(value, asyncio.get_running_loop().create_future())
+            self._jobs[value] = job.done
+            value = job
+        if not future.done():
+            future.set_result(value)
+
+    async def _request(self, request: dict[str, Any]) -> Any:
+        if self._writer is None:
+            raise BusError("systemd-unreachable", "there is no connection to systemd at the moment")
+        request_id = next(self._ids)
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._replies[request_id] = future
+        if request["op"] == "job":
+            self._job_requests.add(request_id)
+        self._writer.write(json.dumps({"id": request_id, **request}).encode() + b"\n")
+        try:
+            return await asyncio.wait_for(future, CALL_DEADLINE)
+        except TimeoutError:
+            raise BusError("systemd-unreachable", f"systemd did not answer within {CALL_DEADLINE:g} s") from None
+
+    # -- ports.Bus
+
+    async def watch(self, specs: Sequence[str]) -> None:
+        self._specs = list(specs)
+        if self._writer is not None:
+            await self._request({"op": "watch", "specs": self._specs})
+
+    async def job(self, verb: str, unit: str) -> Job:
+        job: Job = await self._request({"op": "job", "verb": verb, "unit": unit})
+        return job
+
+    async def reset_failed(self, unit: str) -> None:
+        await self._request({"op": "reset-failed", "unit": unit})
+
+    async def stops_with(self, unit: str) -> list[str]:
+        units: list[str] = await self._request({"op": "stops-with", "unit": unit})
+        return units
+
+
+_FIELDS = frozenset(field.name for field in dataclasses.fields(UnitView))
+
+
+def unit_view(record: dict[str, Any]) -> UnitView:
+    """The worker's record of a unit as a value; fields that this version does not know are left out."""
+    return UnitView(**{key: value for key, value in record.items() if key in _FIELDS})

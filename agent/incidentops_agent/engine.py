@@ -1,0 +1,329 @@
+"""The engine: the only owner of live state. Facts come in (units, probes, exits), events and views go out."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import time
+import uuid
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from . import rules, views
+from .events import Broker
+from .model import Health, ProbeOutcome, ProbeView, Resources, State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from .catalogue import Catalogue
+    from .model import ProbeResult, ServiceSpec, UnitView
+    from .ports import Exits, Meter, Metrics, Prober
+
+log = logging.getLogger(__name__)
+
+RESOURCES_AGE = 5.0
+"""Seconds after which the memory and CPU of a unit are read anew, when somebody asks."""
+
+
+@dataclass(slots=True)
+class Busy:
+    """What an operator's action is doing to a service just now."""
+
+    action: str
+    since: float
+    user: str
+
+    def view(self) -> dict[str, Any]:
+        return {"action": self.action, "since": views.iso(self.since), "user": self.user}
+
+
+@dataclass(slots=True)
+class Service:
+    """The live state of one service. ``since`` is when it came into its state, seconds since the epoch."""
+
+    spec: ServiceSpec
+    unit: UnitView | None = None
+    probe: ProbeView = field(default_factory=ProbeView)
+    main_exited: bool = False
+    health: Health = field(default_factory=lambda: Health(State.UNKNOWN, "systemd has not answered yet"))
+    since: float = 0.0
+    busy: Busy | None = None
+    used: Resources | None = None
+    used_at: float = 0.0
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    superseded: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set by a stop, to end the wait of a start that is under way."""
+    kick: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when a probe is wanted now."""
+    shown: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def unit_name(self) -> str:
+        return self.unit.unit if self.unit is not None else self.spec.unit
+
+    @property
+    def probeable(self) -> bool:
+        """Whether a probe makes sense: something runs, or is about to."""
+        return (
+            self.unit is not None
+            and self.unit.active_state in ("active", "activating", "reloading", "refreshing")
+            and not self.main_exited
+            and self.spec.probe.kind != "none"
+        )
+
+
+class Engine:
+    """Live state of all services, kept right by what the bus, the probes and the kernel say (ports.BusListener)."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        prober: Prober,
+        exits: Exits,
+        meter: Meter,
+        metrics: Metrics,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.catalogue = catalogue
+        self.services: dict[str, Service] = {name: Service(spec) for name, spec in catalogue.services.items()}
+        self.now = now
+        self.prober = prober
+        self.metrics = metrics
+        self._exits = exits
+        self._meter = meter
+        self._bus_answering = False
+        self._problems: dict[str, str] = {}
+        self._watchers: dict[str, asyncio.Task[None]] = {}
+        self._changed: dict[str, asyncio.Event] = {}
+        self._body: bytes | None = None
+        self.broker = Broker(uuid.uuid4().hex[:12], self.snapshot)
+
+    # -- views
+
+    def visible(self) -> dict[str, Service]:
+        """The services to show: optional ones only while their unit is installed."""
+        return {
+            name: service
+            for name, service in self.services.items()
+            if not (service.spec.optional and service.health.state in (State.NOT_INSTALLED, State.UNKNOWN))
+        }
+
+    def view(self, service: Service) -> dict[str, Any]:
+        return views.service(
+            service.spec,
+            service.unit,
+            service.health,
+            service.since,
+            service.probe,
+            service.used,
+            service.busy.view() if service.busy else None,
+            not self._bus_answering,
+        )
+
+    def services_body(self) -> bytes:
+        """GET /services as bytes, made anew only after something has changed."""
+        if self._body is None:
+            shown = {name: self.view(service) for name, service in self.visible().items()}
+            self._body = json.dumps(shown).encode()
+        return self._body
+
+    def agent_view(self) -> dict[str, Any]:
+        """The agent's own condition: ``ok``, or ``degraded`` with a sentence per problem."""
+        return {"status": "degraded" if self._problems else "ok", "problems": dict(sorted(self._problems.items()))}
+
+    def snapshot(self) -> dict[str, Any]:
+        shown = {name: self.view(service) for name, service in self.visible().items()}
+        return {"services": shown, "agent": self.agent_view(), "at": views.iso(self.now())}
+
+    # -- facts
+
+    def on_unit(self, spec: str, unit: UnitView) -> None:
+        for service in self.services.values():
+            if service.spec.unit == spec:
+                self._take_unit(service, unit)
+
+    def _take_unit(self, service: Service, unit: UnitView) -> None:
+        before = service.unit
+        service.unit = unit
+        another_run = before is None or (before.unit, before.invocation_id) != (unit.unit, unit.invocation_id)
+        if before is not None and before.main_pid and unit.main_pid and before.main_pid != unit.main_pid:
+            another_run = True  # a main process that was replaced within one invocation, sd_notify(3) MAINPID=
+        if another_run or unit.active_state not in ("active", "reloading", "refreshing"):
+            service.main_exited = False
+        if another_run or unit.active_state in ("inactive", "failed", "deactivating"):
+            service.probe = ProbeView()
+        pid = unit.main_pid if unit.active_state in ("active", "reloading", "refreshing") else 0
+        self._exits.watch(service.spec.name, pid, lambda: self._on_exit(service, pid))
+        if service.probeable:
+            service.kick.set()
+        self._update(service)
+
+    def _on_exit(self, service: Service, pid: int) -> None:
+        if service.unit is not None and service.unit.main_pid == pid and service.unit.active_state != "inactive":
+            service.main_exited = True
+            self._update(service)
+
+    def on_bus(self, answering: bool) -> None:
+        if answering != self._bus_answering:
+            self._bus_answering = answering
+            self.report(
+                "systemd", "" if answering else "systemd does not answer; what is shown is the last that it said"
+            )
+            for service in self.services.values():
+                self._update(service)
+
+    def report(self, about: str, problem: str) -> None:
+        """Note a problem of the agent itself, or with an empty sentence its end."""
+        if self._problems.get(about, "") == problem:
+            return
+        if problem:
+            self._problems[about] = problem
+            log.error("%s", problem)
+        else:
+            log.warning("over: %s", self._problems.pop(about))
+        self.broker.publish("agent", self.agent_view())
+
+    @property
+    def problems(self) -> dict[str, str]:
+        return dict(self._problems)
+
+    @property
+    def bus_answering(self) -> bool:
+        return self._bus_answering
+
+    def on_probe(self, service: Service, result: ProbeResult) -> None:
+        self.metrics.probe(service.spec.name, result)
+        before = service.probe
+        failed = result.outcome is ProbeOutcome.FAILED
+        service.probe = ProbeView(
+            last=result,
+            at=self.now(),
+            failures=before.failures + 1 if failed else 0,
+            ever_ok=before.ever_ok or result.outcome is ProbeOutcome.OK,
+        )
+        self._update(service, quiet=before.last.outcome is result.outcome and before.last.message == result.message)
+
+    def set_busy(self, service: Service, busy: Busy | None) -> None:
+        service.busy = busy
+        self._update(service)
+
+    def _update(self, service: Service, quiet: bool = False) -> None:
+        """Judge a service anew; tell the readers when it looks different. ``quiet``: a change of latency is no news."""
+        fresh = rules.health(service.spec, service.unit, service.probe, service.main_exited, self.now())
+        if fresh != service.health:
+            if fresh.state is not service.health.state:
+                service.since = self.now()
+                log.info("%s: %s (%s)", service.spec.name, fresh.state, fresh.reason or "answers its probe")
+                quiet = False
+            elif fresh.reason != service.health.reason:
+                quiet = False
+            service.health = fresh
+        self._body = None
+        changed = self._changed.pop(service.spec.name, None)
+        if changed is not None:
+            changed.set()
+        if quiet:
+            return
+        shown = self.view(service)
+        if shown != service.shown:
+            service.shown = shown
+            self.broker.publish("service", {"name": service.spec.name, **shown})
+
+    # -- waiting
+
+    def changed(self, service: Service) -> asyncio.Event:
+        """An event that is set at the next change of anything about the service; ask anew before each look."""
+        return self._changed.setdefault(service.spec.name, asyncio.Event())
+
+    # -- probing
+
+    async def probe_now(self, service: Service, deadline: float | None = None) -> ProbeResult:
+        """One probe, whose result also counts for the service's state unless the run that it asked is over."""
+        asked = service.unit
+        result = await self.prober.probe(service.spec, deadline or service.spec.probe.deadline)
+        same_run = asked is not None and service.unit is not None and asked.invocation_id == service.unit.invocation_id
+        if same_run and service.probeable:
+            self.on_probe(service, result)
+        return result
+
+    async def _watch_service(self, service: Service) -> None:
+        """Probe for ever: at once when kicked, again quickly after a failure, else by the service's interval."""
+        while True:
+            pause = service.spec.probe.interval
+            if service.probe.failures == 1:
+                pause = min(pause, 0.2)  # two in a row decide: don't wait for the second
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(service.kick.wait(), pause if service.probeable else None)
+            service.kick.clear()
+            if service.probeable:
+                await self.probe_now(service)
+
+    def start(self) -> None:
+        """Begin to probe; needs a running event loop."""
+        for name, service in self.services.items():
+            if name not in self._watchers:
+                task = asyncio.create_task(self._watch_service(service), name=f"probe-{name}")
+                self._watchers[name] = task
+
+    async def stop(self) -> None:
+        for task in self._watchers.values():
+            task.cancel()
+        await asyncio.gather(*self._watchers.values(), return_exceptions=True)
+        self._watchers.clear()
+        self._exits.close()
+
+    async def settled(self, deadline: float) -> None:
+        """Wait until every service has a first verdict, at most ``deadline`` seconds."""
+
+        async def all_known() -> None:
+            for service in self.services.values():
+                while service.unit is None or (service.probeable and not service.probe.at):
+                    await self.changed(service).wait()
+
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(all_known(), deadline)
+
+    # -- the catalogue
+
+    async def adopt(self, catalogue: Catalogue) -> list[str]:
+        """Take a new catalogue; services that stay the same keep their state. Returns the unit specs to watch."""
+        gone = [name for name, service in self.services.items() if catalogue.services.get(name) != service.spec]
+        for name in gone:
+            self._exits.watch(name, 0, lambda: None)
+            task = self._watchers.pop(name, None)
+            if task is not None:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+        await self.prober.forget(gone)
+        kept = self.services
+        self.services = {
+            name: kept[name] if name in kept and name not in gone else Service(spec)
+            for name, spec in catalogue.services.items()
+        }
+        self.catalogue = catalogue
+        self._body = None
+        self.start()
+        self.broker.publish("snapshot", self.snapshot())
+        return self.unit_specs()
+
+    def unit_specs(self) -> list[str]:
+        return [service.spec.unit for service in self.services.values()]
+
+    # -- resources
+
+    async def refresh_resources(self, services: Iterable[Service] | None = None) -> None:
+        """Read memory and CPU of the units whose figures are older than RESOURCES_AGE."""
+        now = self.now()
+        due = [s for s in services or self.visible().values() if not 0 <= now - s.used_at < RESOURCES_AGE]
+        if not due:
+            return
+        for service in due:
+            service.used_at = now
+        groups = [service.unit.control_group if service.unit else "" for service in due]
+        for service, used in zip(due, await asyncio.gather(*map(self._meter.read, groups)), strict=True):
+            if used != service.used:
+                service.used = used
+                self._update(service)

@@ -1,0 +1,199 @@
+"""The words that everything else is written in: plain values without behaviour, I/O or time of their own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """Why a service is up or down; the words are part of the public contract."""
+
+    HEALTHY = "healthy"
+    STARTING = "starting"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    FAILED = "failed"
+    UNRESPONSIVE = "unresponsive"
+    NOT_INSTALLED = "not-installed"
+    UNKNOWN = "unknown"
+
+
+class Level(StrEnum):
+    """What a caller must be allowed to do; each route names one."""
+
+    ANONYMOUS = "anonymous"
+    OBSERVE = "observe"
+    OPERATE = "operate"
+
+
+class ProbeOutcome(StrEnum):
+    OK = "ok"
+    FAILED = "failed"
+    UNAVAILABLE = "unavailable"
+    """The probe could not judge (no credential, login refused): the unit's own state stands."""
+    NONE = "none"
+    """Not probed yet since the unit was last started, or the service has no probe."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeSpec:
+    """How to ask a service whether it works.
+
+    ``interval`` and ``deadline`` are seconds. ``options`` are the settings of the probe's kind, already validated.
+    """
+
+    kind: str
+    interval: float = 2.0
+    deadline: float = 1.0
+    options: dict[str, str | int | float | bool] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSpec:
+    """One file of the catalogue. ``unit`` is an exact unit name or a pattern with one ``*``; deadlines are seconds."""
+
+    name: str
+    title: str
+    unit: str
+    probe: ProbeSpec
+    depends_on: tuple[str, ...] = ()
+    recovery: str = "manual"
+    optional: bool = False
+    start_deadline: float = 60.0
+    stop_deadline: float = 90.0
+
+    @property
+    def is_pattern(self) -> bool:
+        return "*" in self.unit
+
+
+@dataclass(frozen=True, slots=True)
+class UnitView:
+    """What PID 1 last said of a unit; names follow org.freedesktop.systemd1, times are microseconds since the epoch."""
+
+    unit: str
+    load_state: str = "not-found"
+    active_state: str = "inactive"
+    sub_state: str = "dead"
+    result: str = "success"
+    main_pid: int = 0
+    exec_main_code: int = 0
+    exec_main_status: int = 0
+    n_restarts: int = 0
+    restart_policy: str = "no"
+    invocation_id: str = ""
+    unit_file_state: str = ""
+    inactive_exit_usec: int = 0
+    active_enter_usec: int = 0
+    state_change_usec: int = 0
+    condition_result: bool = True
+    condition_usec: int = 0
+    freezer_state: str = "running"
+    control_group: str = ""
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeResult:
+    """One answer of a probe. ``latency`` is seconds; ``message`` is a sentence when the outcome is not ok."""
+
+    outcome: ProbeOutcome
+    latency: float = 0.0
+    message: str = ""
+    detail: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeView:
+    """What the probes said of the present run of a unit. ``at`` is seconds since the epoch, 0 when never."""
+
+    last: ProbeResult = field(default_factory=lambda: ProbeResult(ProbeOutcome.NONE))
+    at: float = 0.0
+    failures: int = 0
+    """Failures in a row, up to and including the last result."""
+    ever_ok: bool = False
+    """Whether it has succeeded since the unit was last started."""
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    state: State
+    reason: str = ""
+
+    @property
+    def up(self) -> bool:
+        return self.state is State.HEALTHY
+
+    @property
+    def status(self) -> str:
+        return "up" if self.up else "down"
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What a unit's processes use. ``cpu_seconds`` counts since they started. ``source``: cgroup or processes."""
+
+    memory_bytes: int
+    cpu_seconds: float
+    tasks: int
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Who is at the other end of a connection, as far as the kernel says.
+
+    ``uid`` is None when the kernel did not vouch for anybody. ``pid`` is 0 for a process outside this machine's PID
+    namespace, None where the kernel does not say. ``groups`` are numeric and only trusted inside the namespace.
+    """
+
+    door: str
+    uid: int | None = None
+    pid: int | None = None
+    pid_started: int | None = None
+    program: str = ""
+    groups: tuple[int, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """The author of an action, as it is written to the audit trail."""
+
+    uid: int | None
+    user: str
+    pid: int | None
+    pid_started: int | None
+    program: str
+    door: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRow:
+    """One line of the audit trail. An action writes a ``requested`` row before it acts and a ``finished`` row after.
+
+    ``at`` is seconds since the epoch, ``duration`` seconds. ``sentence`` is what the action log shows, empty for none.
+    """
+
+    action_id: str
+    phase: str
+    at: float
+    action: str
+    service: str
+    actor: Actor
+    outcome: str = ""
+    reason: str = ""
+    sentence: str = ""
+    job_id: int | None = None
+    invocation_id: str = ""
+    duration: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobResult:
+    """How a systemd job ended: ``done``, ``failed``, ``timeout``, ``dependency``, ``canceled``, ``skipped`` ..."""
+
+    job_id: int
+    result: str

@@ -1,0 +1,96 @@
+"""What the engine needs of the world, as small Protocols; app.py injects the real ones, tests their fakes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from asyncio import Future
+    from collections.abc import Callable, Iterable, Sequence
+
+    from .model import AuditRow, JobResult, ProbeResult, Resources, ServiceSpec, UnitView
+
+
+class BusError(Exception):
+    """PID 1 refused a call or did not answer. ``kind`` is stable, ``str(error)`` a sentence."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        self.kind = kind
+        super().__init__(message)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job that PID 1 has queued. ``done`` gets its result, or BusError when the connection is lost before."""
+
+    job_id: int
+    done: Future[JobResult]
+
+
+class BusListener(Protocol):
+    """Who is told what the bus says."""
+
+    def on_unit(self, spec: str, unit: UnitView) -> None: ...
+
+    def on_bus(self, answering: bool) -> None: ...
+
+
+class Bus(Protocol):
+    """PID 1. All calls raise BusError."""
+
+    async def watch(self, specs: Sequence[str]) -> None: ...
+
+    async def job(self, verb: str, unit: str) -> Job:
+        """Queue a job; returns when PID 1 has accepted it."""
+        ...
+
+    async def reset_failed(self, unit: str) -> None: ...
+
+    async def stops_with(self, unit: str) -> list[str]: ...
+
+
+class Prober(Protocol):
+    """Asks services whether they work."""
+
+    async def probe(self, spec: ServiceSpec, deadline: float) -> ProbeResult:
+        """Never raises; takes no longer than ``deadline`` seconds."""
+        ...
+
+    async def forget(self, names: Iterable[str]) -> None:
+        """Close the kept connections of services that are gone or changed."""
+        ...
+
+
+class Audit(Protocol):
+    """The audit trail."""
+
+    async def append(self, row: AuditRow) -> bool:
+        """Write a row; True when it is safely stored, False when that failed (said loudly elsewhere)."""
+        ...
+
+    def sentences(self, service: str) -> list[str]:
+        """The action log of a service, oldest first."""
+        ...
+
+
+class Exits(Protocol):
+    """Tells when a process ends, sooner than PID 1 does."""
+
+    def watch(self, name: str, pid: int, gone: Callable[[], None]) -> None:
+        """Call ``gone`` once when the process ends; replaces the watch of that name. A pid of 0 only removes it."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Meter(Protocol):
+    """Reads what a unit's processes use."""
+
+    async def read(self, control_group: str) -> Resources | None: ...
+
+
+class Metrics(Protocol):
+    def action(self, action: str, service: str, outcome: str, seconds: float) -> None: ...
+
+    def probe(self, service: str, result: ProbeResult) -> None: ...

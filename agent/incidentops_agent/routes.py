@@ -1,0 +1,61 @@
+"""The API as one table: method, path, the level that a caller needs, and what it is for.
+
+The handlers are the methods of api.Api with the names given here; openapi.json is made from the same table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .model import Level
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """``path`` may hold one ``{parameter}``. ``answers`` maps status codes to what they mean."""
+
+    method: str
+    path: str
+    level: Level
+    handler: str
+    summary: str
+    answers: dict[int, str]
+    query: tuple[str, ...] = ()
+    media: str = "application/json"
+
+
+_OK = {200: "As asked."}
+_SERVICE = {404: "There is no such service; the answer lists the known ones."}
+_CHANGE = {
+    200: "Done and verified.",
+    **_SERVICE,
+    409: "It can't be done in the present state: not installed, masked, superseded.",
+    503: "It was tried and failed; the answer says why.",
+}
+_O, _R = Level.OPERATE, Level.OBSERVE
+
+# fmt: off
+ROUTES = (
+    Route("GET", "/health", Level.ANONYMOUS, "health", "Whether the agent itself is well", _OK),
+    Route("GET", "/openapi.json", _R, "openapi", "This description of the API", _OK),
+    Route("GET", "/services", _R, "services", "All services with their states", _OK),
+    Route("GET", "/services/{service}", _R, "service", "One service, its log and what a stop takes down with it",
+          {**_OK, **_SERVICE}),
+    Route("GET", "/system", _R, "system", "CPU, memory, disk, load and pressure of the machine", _OK),
+    Route("GET", "/events", _R, "events", "Changes as server-sent events: a snapshot first, then what changes", _OK,
+          media="text/event-stream"),
+    Route("GET", "/metrics", _R, "metrics", "Prometheus metrics", _OK, media="text/plain"),
+    Route("GET", "/logs/{service}", _R, "logs", "The action log of a service, oldest first", {**_OK, **_SERVICE}),
+    Route("GET", "/audit", _R, "audit", "The audit trail, newest row first",
+          {**_OK, 400: "A query parameter is wrong.", **_SERVICE, 503: "The audit trail can't be read."},
+          query=("service", "limit", "before")),
+    Route("POST", "/ping/{service}", _O, "ping", "Probe a service now",
+          {200: "It answers.", **_SERVICE, 503: "It is down."}),
+    Route("POST", "/start/{service}", _O, "start", "Start a service and wait until it answers", _CHANGE),
+    Route("POST", "/stop/{service}", _O, "stop", "Stop a service and wait until it is down", _CHANGE),
+    Route("POST", "/restart/{service}", _O, "restart", "Restart a service and wait until it answers", _CHANGE),
+    Route("POST", "/remediate", _O, "remediate", "Bring back what is down, in dependency order", _OK),
+    Route("POST", "/incident/{service}", _O, "incident", "Break a service: its unit is stopped", _CHANGE),
+    Route("POST", "/resolve/{service}", _O, "resolve", "Bring a broken service back", _CHANGE),
+)
+# fmt: on

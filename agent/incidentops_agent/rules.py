@@ -1,0 +1,158 @@
+"""Pure rules: given what is known and the time, what is the health of a service, and what would bring things back.
+
+No I/O, no clock, no randomness: the same input gives the same answer and the same sentence, always.
+"""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING
+
+from .model import Health, ProbeOutcome, State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from .catalogue import Catalogue
+    from .model import ProbeView, ServiceSpec, UnitView
+
+FAILURES_UNTIL_UNRESPONSIVE = 2
+START_GRACE = 10.0
+"""Seconds that a unit may be active before probes that never succeeded make it unresponsive."""
+
+_RESULTS = {
+    "timeout": "a start or stop took longer than systemd allows",
+    "oom-kill": "the kernel killed it because memory ran out",
+    "start-limit-hit": "it was started too often in a short time and systemd refuses to go on (start limit hit)",
+    "watchdog": "it stopped answering systemd's watchdog",
+    "resources": "systemd could not give it what it needs to run (resources)",
+    "protocol": "it did not follow the start-up protocol of its unit type",
+    "exec-condition": "its ExecCondition said no",
+}
+
+_ACTIVE = ("active", "reloading", "refreshing")
+
+
+def signal_name(number: int) -> str:
+    """SIGKILL for 9; a number that has no name is given as it is."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def failure_reason(unit: UnitView) -> str:
+    """One sentence that says how the last run of a unit ended, from its Result and exit status."""
+    if unit.result == "exit-code":
+        return f"its main process exited with status {unit.exec_main_status}"
+    if unit.result in ("signal", "core-dump"):
+        dumped = " and dumped core" if unit.result == "core-dump" else ""
+        return f"its main process was killed by {signal_name(unit.exec_main_status)}{dumped}"
+    return _RESULTS.get(unit.result, f"systemd gives the result {unit.result!r}")
+
+
+def _active_health(unit: UnitView, probe: ProbeView, spec: ServiceSpec, now: float) -> Health:
+    if unit.freezer_state in ("frozen", "freezing"):
+        return Health(State.UNRESPONSIVE, "its processes are frozen (systemctl thaw releases them)")
+    if spec.probe.kind == "none":
+        return Health(State.HEALTHY)
+    last = probe.last
+    if last.outcome is ProbeOutcome.OK:
+        return Health(State.HEALTHY)
+    if last.outcome is ProbeOutcome.UNAVAILABLE:
+        return Health(State.HEALTHY, f"not probed: {last.message}")
+    waiting = not probe.ever_ok and now - unit.active_enter_usec / 1e6 < START_GRACE
+    if last.outcome is ProbeOutcome.NONE or (waiting and probe.failures):
+        return Health(State.STARTING, "active, its first answer to the probe is awaited")
+    if probe.failures >= FAILURES_UNTIL_UNRESPONSIVE:
+        return Health(State.UNRESPONSIVE, f"active, but its probe fails: {last.message}")
+    return Health(State.HEALTHY, f"one probe failed: {last.message}")
+
+
+def health(spec: ServiceSpec, unit: UnitView | None, probe: ProbeView, main_exited: bool, now: float) -> Health:
+    """The health of one service.
+
+    Args:
+        unit: PID 1's last word, None when there was none yet.
+        main_exited: the kernel says that the main process is gone, PID 1 has not said so yet.
+        now: seconds since the epoch.
+    """
+    if unit is None:
+        return Health(State.UNKNOWN, "systemd has not answered yet")
+    if unit.active_state in _ACTIVE:
+        if main_exited:
+            return Health(State.STOPPING, f"its main process {unit.main_pid} is gone; systemd has not said yet why")
+        return _active_health(unit, probe, spec, now)
+    if unit.active_state == "activating":
+        if probe.last.outcome is ProbeOutcome.OK:
+            return Health(State.HEALTHY, "answers its probe; systemd still calls it activating")
+        if unit.sub_state.startswith("auto-restart"):
+            return Health(State.STARTING, f"systemd restarts it by itself; {failure_reason(unit)}")
+        return Health(State.STARTING, "systemd is starting it")
+    if unit.active_state == "deactivating":
+        return Health(State.STOPPING, "systemd is stopping it")
+    if unit.active_state == "failed":
+        return Health(State.FAILED, failure_reason(unit))
+    if unit.active_state == "inactive":
+        return _inactive_health(unit)
+    return Health(State.UNKNOWN, f"systemd calls it {unit.active_state!r}")
+
+
+def _inactive_health(unit: UnitView) -> Health:
+    if unit.load_state == "masked":
+        return Health(State.STOPPED, f"{unit.unit} is masked: it can't be started until it is unmasked")
+    if unit.load_state == "not-found":
+        return Health(State.NOT_INSTALLED, f"there is no unit {unit.unit}")
+    if unit.load_state in ("error", "bad-setting"):
+        return Health(State.FAILED, f"the unit file of {unit.unit} can't be loaded ({unit.load_state})")
+    if unit.condition_usec and not unit.condition_result:
+        return Health(State.STOPPED, "a condition of its unit was not met when it was last started")
+    return Health(State.STOPPED, "stopped")
+
+
+def recovery_mode(spec: ServiceSpec, unit: UnitView | None) -> str:
+    """What brings the service back when it dies: ``self (systemd)`` when its unit restarts itself, else as set."""
+    if unit is not None and unit.restart_policy not in ("no", ""):
+        return "self (systemd)"
+    return spec.recovery
+
+
+def levels(names: Iterable[str], catalogue: Catalogue) -> list[list[str]]:
+    """Order services so that each comes after all that it needs; the names of one level don't need each other.
+
+    Within a level names are in alphabetical order. Needs that lead through services which are not in ``names`` count.
+    """
+    remaining = set(names)
+    needs = {name: _needs(name, catalogue.services) for name in remaining}
+    ordered: list[list[str]] = []
+    while remaining:
+        level = sorted(name for name in remaining if not needs[name] & remaining)
+        ordered.append(level)
+        remaining.difference_update(level)
+    return ordered
+
+
+def _needs(name: str, services: Mapping[str, ServiceSpec]) -> set[str]:
+    """Everything that ``name`` needs, directly or not."""
+    found: set[str] = set()
+    todo = list(services[name].depends_on)
+    while todo:
+        dependency = todo.pop()
+        if dependency not in found:
+            found.add(dependency)
+            todo.extend(services[dependency].depends_on)
+    return found
+
+
+def remediation_action(state: State) -> str:
+    """What remediation does for a service in this state: ``start``, ``restart``, ``wait``, ``skip`` or ``none``."""
+    return {
+        State.HEALTHY: "none",
+        State.STOPPED: "start",
+        State.FAILED: "start",
+        State.UNRESPONSIVE: "restart",
+        State.STARTING: "wait",
+        State.STOPPING: "start",
+        State.NOT_INSTALLED: "skip",
+        State.UNKNOWN: "skip",
+    }[state]

@@ -1,0 +1,40 @@
+"""The agent's own settings: /etc/incidentops/agent.yaml, read through the same edge as the catalogue."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from . import edge
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Who may operate, beside root. Groups are names; uids are numeric and also hold for processes outside this
+    machine's PID namespace (a lab machine's host), whose groups mean nothing here."""
+
+    operator_uids: frozenset[int] = frozenset()
+    operator_groups: tuple[str, ...] = ("incidentops",)
+
+
+def parse(file: str, text: str) -> Settings:
+    """Read the settings from a text.
+
+    Raises:
+        edge.EdgeError: with every mistake.
+    """
+    problems: list[edge.Problem] = []
+    section = edge.read(file, text, problems)
+    settings = Settings()
+    if section is not None:
+        operators = section.section("operators")
+        if operators is not None:
+            uids = operators.integers("uids")
+            if any(not 0 <= uid < 2**32 - 1 for uid in uids):
+                operators.problem("uids", "must be numeric user ids from 0 to 4294967294")
+            groups = operators.texts("groups") if operators.has("groups") else list(settings.operator_groups)
+            operators.close()
+            settings = Settings(frozenset(uids), tuple(groups))
+        section.close()
+    if problems:
+        raise edge.EdgeError(problems)
+    return settings

@@ -1,0 +1,99 @@
+"""The machine's own figures: CPU measured between samples, memory, disk, load and pressure."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SAMPLE_INTERVAL = 5.0
+"""Seconds between the samples that are taken when nobody asks."""
+SHORTEST = 0.5
+"""Seconds: a request within this time of the last one is given the same figures, a share over less is noise."""
+
+_GB = 2**30
+
+
+def _busy_and_total(times: Any) -> tuple[float, float]:
+    """Seconds of work and of everything. Guest time is part of user time already; waiting for I/O is free time."""
+    total = sum(times) - getattr(times, "guest", 0.0) - getattr(times, "guest_nice", 0.0)
+    return total - times.idle - getattr(times, "iowait", 0.0), total
+
+
+def _free_percent(before: Any, after: Any) -> float:
+    busy_before, total_before = _busy_and_total(before)
+    busy_after, total_after = _busy_and_total(after)
+    elapsed = total_after - total_before
+    if elapsed <= 0:
+        return 100.0
+    return round(100.0 * (1.0 - min(max((busy_after - busy_before) / elapsed, 0.0), 1.0)), 1)
+
+
+class SystemSampler:
+    """Gives the figures without ever sleeping for them: ``sample`` is called regularly and by requests."""
+
+    def __init__(self, now: Callable[[], float] = time.monotonic, disk: str = "/", proc: Path = Path("/proc")) -> None:
+        self._now = now
+        self._disk = disk
+        self._proc = proc
+        self._at = now()
+        self._times = psutil.cpu_times(percpu=True)
+        self._figures: dict[str, Any] = self._read([100.0] * len(self._times), 0.0)
+
+    def figures(self) -> dict[str, Any]:
+        """The contract's three strings and the numbers behind them; CPU since the sample before."""
+        if self._now() - self._at >= SHORTEST:
+            self.sample()
+        return self._figures
+
+    def sample(self) -> None:
+        """Measure now; the CPU's free share is that of the time since the last sample."""
+        now, times = self._now(), psutil.cpu_times(percpu=True)
+        if len(times) == len(self._times):
+            cores = [_free_percent(*pair) for pair in zip(self._times, times, strict=True)]
+        else:  # a CPU came or went
+            cores = [100.0] * len(times)
+        elapsed = now - self._at
+        self._at, self._times = now, times
+        self._figures = self._read(cores, elapsed)
+
+    def _read(self, cores: list[float], elapsed: float) -> dict[str, Any]:
+        memory, swap, disk = psutil.virtual_memory(), psutil.swap_memory(), psutil.disk_usage(self._disk)
+        free = round(sum(cores) / len(cores), 1)
+        load = psutil.getloadavg()
+        return {
+            "cpu": f"{len(cores)} units, {free:.1f}% free",
+            "ram": f"{memory.total / _GB:.1f} GB total, {memory.available / _GB:.1f} GB free",
+            "disk": f"{disk.total / _GB:.1f} GB total, {disk.free / _GB:.1f} GB free",
+            "cpu_units": len(cores),
+            "cpu_free_percent": free,
+            "cpu_free_percent_per_unit": cores,
+            "cpu_interval_seconds": round(elapsed, 3),
+            "ram_total_bytes": memory.total,
+            "ram_free_bytes": memory.available,
+            "swap_total_bytes": swap.total,
+            "swap_free_bytes": swap.free,
+            "disk_path": self._disk,
+            "disk_total_bytes": disk.total,
+            "disk_free_bytes": disk.free,
+            "load_average": [round(value, 2) for value in load],
+            "pressure": {kind: self._pressure(kind) for kind in ("cpu", "memory", "io")},
+        }
+
+    def _pressure(self, kind: str) -> dict[str, dict[str, float]] | None:
+        """Pressure stall information, shares in percent: https://docs.kernel.org/accounting/psi.html; None without."""
+        try:
+            lines = (self._proc / "pressure" / kind).read_text().splitlines()
+        except OSError:
+            return None
+        shares = {}
+        for line in lines:
+            name, *pairs = line.split()
+            values = dict(pair.split("=") for pair in pairs)
+            shares[name] = {key: float(values[key]) for key in ("avg10", "avg60", "avg300")}
+        return shares

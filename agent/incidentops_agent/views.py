@@ -1,0 +1,130 @@
+"""The public JSON of the API: pure functions from live values to plain dictionaries."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from . import rules
+
+if TYPE_CHECKING:
+    from .model import Actor, AuditRow, Health, ProbeView, Resources, ServiceSpec, UnitView
+
+
+def iso(seconds: float) -> str:
+    """Seconds since the epoch as ISO 8601 in UTC, to the millisecond."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def iso_seconds(seconds: float) -> str:
+    """The same to the second, as the action log has it."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def started(unit: UnitView | None, health: Health) -> str | None:
+    """When the present run began; None when there is none."""
+    if unit is None or not (health.up or unit.active_state in ("active", "reloading", "activating", "deactivating")):
+        return None
+    usec = unit.active_enter_usec if unit.active_state == "active" else unit.inactive_exit_usec
+    return iso(usec / 1e6) if usec else None
+
+
+def probe(spec: ServiceSpec, view: ProbeView) -> dict[str, Any]:
+    last = view.last
+    return {
+        "kind": spec.probe.kind,
+        "outcome": last.outcome.value,
+        "latency_seconds": round(last.latency, 6) if view.at else None,
+        "message": last.message,
+        "at": iso(view.at) if view.at else None,
+        "failures_in_a_row": view.failures,
+        "detail": last.detail,
+    }
+
+
+def resources(used: Resources | None) -> dict[str, Any]:
+    return {
+        "memory_bytes": used.memory_bytes if used else None,
+        "cpu_seconds": round(used.cpu_seconds, 3) if used else None,
+        "tasks": used.tasks if used else None,
+        "source": used.source if used else None,
+    }
+
+
+def unit(view: UnitView | None, wanted: str) -> dict[str, Any]:
+    """What systemd says, in systemd's own words."""
+    if view is None:
+        return {"name": wanted}
+    return {
+        "name": view.unit,
+        "description": view.description,
+        "load": view.load_state,
+        "active": view.active_state,
+        "sub": view.sub_state,
+        "result": view.result,
+        "main_pid": view.main_pid or None,
+        "exit_code": view.exec_main_code,
+        "exit_status": view.exec_main_status,
+        "restarts": view.n_restarts,
+        "restart_policy": view.restart_policy,
+        "invocation_id": view.invocation_id.strip("0") and view.invocation_id,
+        "enabled": view.unit_file_state,
+        "freezer": view.freezer_state,
+    }
+
+
+def actor(who: Actor) -> dict[str, Any]:
+    return {
+        "uid": who.uid,
+        "user": who.user,
+        "pid": who.pid,
+        "pid_started": who.pid_started,
+        "program": who.program,
+        "door": who.door,
+        "note": who.note,
+    }
+
+
+def audit_row(row: AuditRow) -> dict[str, Any]:
+    return {
+        "action_id": row.action_id,
+        "phase": row.phase,
+        "at": iso(row.at),
+        "action": row.action,
+        "service": row.service,
+        "actor": actor(row.actor),
+        "outcome": row.outcome,
+        "reason": row.reason,
+        "sentence": row.sentence,
+        "job_id": row.job_id,
+        "invocation_id": row.invocation_id,
+        "duration_seconds": round(row.duration, 4) if row.duration is not None else None,
+    }
+
+
+def service(
+    spec: ServiceSpec,
+    view: UnitView | None,
+    health: Health,
+    since: float,
+    probed: ProbeView,
+    used: Resources | None,
+    busy: dict[str, Any] | None,
+    stale: bool,
+) -> dict[str, Any]:
+    """One service as GET /services shows it. ``since``: when it came into this state, seconds since the epoch."""
+    return {
+        "status": health.status,
+        "started": started(view, health),
+        "recovery": rules.recovery_mode(spec, view),
+        "state": health.state.value,
+        "reason": health.reason,
+        "since": iso(since) if since else None,
+        "stale": stale,
+        "title": spec.title,
+        "depends_on": list(spec.depends_on),
+        "busy": busy,
+        "probe": probe(spec, probed),
+        "resources": resources(used),
+        "unit": unit(view, spec.unit),
+    }
