@@ -170,14 +170,30 @@ end_process() {
     wait_for 5 gone "$1" || true
 }
 
+# end_visitors: end the ./lab shell processes of the machine. Its shutdown stops (SIGSTOP) what it is
+# about to kill, nsenter then stops itself likewise, never reaps its child, and PID 1 can't exit.
+end_visitors() {
+    local process inside
+    inside=$(readlink "/proc/$leader/ns/pid")
+    for process in /proc/[0-9]*; do
+        [ "$(readlink "$process/ns/pid_for_children" 2>/dev/null)" = "$inside" ] || continue
+        [ "$(readlink "$process/ns/pid" 2>/dev/null)" = "$inside" ] ||
+            kill -s TERM "${process#/proc/}" 2>/dev/null || true
+    done
+}
+
 # teardown: end the machine and remove every trace of it, whatever state it is in. Says nothing
 # about what is not there; returns 1 if something stays.
 teardown() {
     end_process forward TERM 3
     nft delete table inet "$table" 2>/dev/null || true
     # nspawn hands SIGTERM on to the machine as an orderly shutdown
+    ! running || end_visitors
     end_process nspawn TERM 20
     end_process leader KILL 5
+    # nspawn removes these itself unless it was killed
+    [ ! -d "$root" ] || rm -f "/run/systemd/nspawn/locks/inode-$(stat -c %d:%i "$root")"
+    rmdir "/run/systemd/nspawn/propagate/$machine" 2>/dev/null || true
     set_cgroup
     if [ -d "$cgroup" ]; then
         echo 1 2>/dev/null >"$cgroup/cgroup.kill" || true

@@ -22,6 +22,12 @@ for unit in apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub
     ln -sf /dev/null "$target/etc/systemd/system/$unit"
 done
 
+# Debian orders rabbitmq-server after epmd.socket only: at shutdown epmd goes first, and rabbitmqctl
+# then searches for the node for 5 s.
+mkdir "$target/etc/systemd/system/rabbitmq-server.service.d"
+printf '[Unit]\nAfter=epmd.service\n' \
+    >"$target/etc/systemd/system/rabbitmq-server.service.d/lab-epmd.conf"
+
 # The identity is given at each boot; an empty machine-id would make systemd think of a first boot
 # and enable and disable units by its presets.
 rm -f "$target/etc/machine-id" "$target/var/lib/dbus/machine-id" "$target/etc/hostname"

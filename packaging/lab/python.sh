@@ -41,6 +41,8 @@ ensure_venv() {
             die "cannot make the Python environment (the log is $log)"
         fi
         touch "$venv/complete"
+        # shellcheck disable=SC2012  # our own names: no blanks, no newlines
+        ls -dt "$rooms"/venv-*/ | tail -n +4 | xargs -r rm -rf
     fi
     exec {lock}>&-
 }

@@ -57,7 +57,6 @@ build_once() {
         mv -T "$target.part" "$target"
         say "$title: done in $((SECONDS - began)) s"
     fi
-    rm -f "$cache/lock/${target##*/}"
     exec {lock}>&-
 }
 
@@ -85,6 +84,8 @@ ensure_base() {
     base=$cache/base-$(hash_of "$here/base.packages" "$here/make-base.sh")
     build_once "${base##*/}" "Debian 13 root with the three servers (once, about a minute)" \
         "$here/make-base.sh"
+    touch "$base"
+    keep_newest base
 }
 
 ensure_debs() {
@@ -97,6 +98,8 @@ ensure_debs() {
     if [ ! -d "$debs" ]; then
         build_once "${build##*/}" "clean root to build the debs in (once, about a minute)" \
             "$here/make-build.sh"
+        touch "$build"
+        keep_newest build
         build_once "${debs##*/}" "debs" "$here/make-debs.sh" "$build" "$source"
         keep_newest debs
     fi
@@ -114,14 +117,19 @@ ensure_lab() {
     keep_newest lab
 }
 
-# keep_newest KIND: drop all but the three newest folders of a kind that changes with every edit;
-# not those that a machine still runs on.
+# keep_newest KIND: drop all but the three newest folders of a kind, but not those that a machine
+# still runs on.
 keep_newest() {
     local folder
     # shellcheck disable=SC2012  # our own names: no blanks, no newlines
-    ls -dt "$cache/$1"-*/ 2>/dev/null | tail -n +4 | while IFS= read -r folder; do
+    ls -dt "$cache/$1"-*[!t]/ | tail -n +4 | while IFS= read -r folder; do
         folder=${folder%/}
-        grep -qsF "$folder/" /proc/self/mounts || rm -rf --one-file-system "$folder"
+        grep -qF "$folder" /proc/self/mounts || rm -rf --one-file-system "$folder"
+    done
+    # unfinished ones whose builder is gone
+    for folder in "$cache/$1"-*.part; do
+        [ ! -d "$folder" ] || flock -n "$cache/lock/$(basename "$folder" .part)" \
+            rm -rf --one-file-system "$folder"
     done
 }
 

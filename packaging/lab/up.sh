@@ -88,8 +88,9 @@ await_services() {
 
 explain_failure() {
     say "not every service answered within $deadline s: ${1:-the agent does not answer}"
-    enter systemctl --failed --no-legend --plain >&2 || true
-    enter journalctl --boot --no-pager --lines=40 --priority=notice >&2 || true
+    enter systemctl list-units --failed --no-legend --plain >&2 || true
+    enter systemctl list-jobs --no-legend >&2 || true
+    enter journalctl --boot --no-pager --lines=50 --output=short-monotonic >&2 || true
     die "cannot bring the lab up; the machine's journal is above"
 }
 
