@@ -18,8 +18,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from pystemd.dbusexc import DBusBaseError
-from pystemd.dbuslib import DBus, apply_signature
+from ._pystemd import DBus, DBusBaseError, apply_signature
 
 if TYPE_CHECKING:
     from pystemd.dbuslib import DbusMessage

@@ -69,7 +69,7 @@ class Service:
         """Whether a probe makes sense: something runs, or is about to."""
         return (
             self.unit is not None
-            and self.unit.active_state in ("active", "activating", "reloading", "refreshing")
+            and (self.unit.active_state in rules.ACTIVE or rules.is_starting(self.unit))
             and not self.main_exited
             and self.spec.probe.kind != "none"
         )
@@ -99,6 +99,7 @@ class Engine:
         self._watchers: dict[str, asyncio.Task[None]] = {}
         self._changed: dict[str, asyncio.Event] = {}
         self._body: bytes | None = None
+        self._resources_at = 0.0
         self.broker = Broker(uuid.uuid4().hex[:12], self.snapshot)
 
     # -- views
@@ -151,11 +152,12 @@ class Engine:
         another_run = before is None or (before.unit, before.invocation_id) != (unit.unit, unit.invocation_id)
         if before is not None and before.main_pid and unit.main_pid and before.main_pid != unit.main_pid:
             another_run = True  # a main process that was replaced within one invocation, sd_notify(3) MAINPID=
-        if another_run or unit.active_state not in ("active", "reloading", "refreshing"):
+        if another_run or unit.active_state not in rules.ACTIVE:
             service.main_exited = False
-        if another_run or unit.active_state in ("inactive", "failed", "deactivating"):
+        was_running = before is not None and before.active_state in rules.ACTIVE
+        if another_run or unit.active_state in rules.DOWN or (was_running and unit.active_state not in rules.ACTIVE):
             service.probe = ProbeView()
-        pid = unit.main_pid if unit.active_state in ("active", "reloading", "refreshing") else 0
+        pid = unit.main_pid if unit.active_state in rules.ACTIVE else 0
         self._exits.watch(service.spec.name, pid, lambda: self._on_exit(service, pid))
         if service.probeable:
             service.kick.set()
@@ -317,6 +319,10 @@ class Engine:
     async def refresh_resources(self, services: Iterable[Service] | None = None) -> None:
         """Read memory and CPU of the units whose figures are older than RESOURCES_AGE."""
         now = self.now()
+        if services is None:
+            if 0 <= now - self._resources_at < RESOURCES_AGE:
+                return
+            self._resources_at = now
         due = [s for s in services or self.visible().values() if not 0 <= now - s.used_at < RESOURCES_AGE]
         if not due:
             return

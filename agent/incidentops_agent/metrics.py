@@ -37,6 +37,7 @@ class AgentMetrics:
         self._requests = Counter(
             "incidentops_http_requests", "Requests answered.", ["method", "route", "code"], registry=self.registry
         )
+        self._counters: dict[tuple[str, str, int], Counter] = {}
         self._actions = Counter(
             "incidentops_actions",
             "Actions of operators, by how they ended: ok, unchanged, failed.",
@@ -66,7 +67,10 @@ class AgentMetrics:
         self.registry.register(_StateCollector(engine, audit, system))
 
     def request(self, method: str, route: str, code: int) -> None:
-        self._requests.labels(method, route, str(code)).inc()
+        counter = self._counters.get((method, route, code))
+        if counter is None:
+            counter = self._counters[method, route, code] = self._requests.labels(method, route, str(code))
+        counter.inc()
 
     def action(self, action: str, service: str, outcome: str, seconds: float) -> None:
         self._actions.labels(action, service, outcome).inc()

@@ -30,7 +30,8 @@ _RESULTS = {
     "exec-condition": "its ExecCondition said no",
 }
 
-_ACTIVE = ("active", "reloading", "refreshing")
+ACTIVE = ("active", "reloading", "refreshing")
+DOWN = ("inactive", "failed", "deactivating")
 
 
 def signal_name(number: int) -> str:
@@ -39,6 +40,11 @@ def signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return f"signal {number}"
+
+
+def is_starting(unit: UnitView) -> bool:
+    """Whether its processes are being started now; not while systemd waits to restart it."""
+    return unit.active_state == "activating" and not unit.sub_state.startswith("auto-restart")
 
 
 def failure_reason(unit: UnitView) -> str:
@@ -79,14 +85,14 @@ def health(spec: ServiceSpec, unit: UnitView | None, probe: ProbeView, main_exit
     """
     if unit is None:
         return Health(State.UNKNOWN, "systemd has not answered yet")
-    if unit.active_state in _ACTIVE:
+    if unit.active_state in ACTIVE:
         if main_exited:
             return Health(State.STOPPING, f"its main process {unit.main_pid} is gone; systemd has not said yet why")
         return _active_health(unit, probe, spec, now)
     if unit.active_state == "activating":
-        if probe.last.outcome is ProbeOutcome.OK:
+        if is_starting(unit) and probe.last.outcome is ProbeOutcome.OK:
             return Health(State.HEALTHY, "answers its probe; systemd still calls it activating")
-        if unit.sub_state.startswith("auto-restart"):
+        if not is_starting(unit):
             return Health(State.STARTING, f"systemd restarts it by itself; {failure_reason(unit)}")
         return Health(State.STARTING, "systemd is starting it")
     if unit.active_state == "deactivating":
