@@ -8,7 +8,7 @@
 deb_inputs=(agent units packaging/debian packaging/man packaging/completions
     pyproject.toml README.md LICENSE CHANGELOG.md)
 
-builder=
+builder='' unfinished=''
 
 # isolated COMMAND...: run it where its mounts and processes can't outlive it: they go with its
 # namespaces, and its namespaces with us (pdeathsig), however we end.
@@ -17,11 +17,13 @@ isolated() {
         "$@" </dev/null
 }
 
-# stop_builder: end what build_once started, if anything. For the caller's exit trap.
+# stop_builder: end what build_once started, if anything. For the caller's exit trap. What is
+# half built and can't be removed yet goes at the next build.
 stop_builder() {
     [ -n "$builder" ] || return 0
     kill -KILL "$builder" 2>/dev/null || true
     wait "$builder" 2>/dev/null || true
+    rm -rf --one-file-system "$unfinished" 2>/dev/null || true
     builder=
 }
 
@@ -44,6 +46,7 @@ build_once() {
         log=$cache/log/${target##*/}
         say "$title ..."
         rm -rf --one-file-system "$target.part"
+        unfinished=$target.part
         (isolated "$@" "$target.part") >"$log" 2>&1 &
         builder=$!
         wait "$builder" || status=$?
@@ -121,6 +124,7 @@ ensure_lab() {
 # still runs on.
 keep_newest() {
     local folder
+    # complete ones end in a hexadecimal digit, others in .part
     # shellcheck disable=SC2012  # our own names: no blanks, no newlines
     ls -dt "$cache/$1"-*[!t]/ | tail -n +4 | while IFS= read -r folder; do
         folder=${folder%/}
