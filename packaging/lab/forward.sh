@@ -69,11 +69,11 @@ table inet $table {
 NFT
 }
 
-# forward PORT UID: hold the port on both loopback addresses (holding one only, another user could
+# forward PORT UID GID: hold the port on both loopback addresses (holding one only, another user could
 # take the other) and carry what comes to the agent, as UID: no more rights than who connects.
 # Returns 1, having said why, if the filter can't be had: then nothing is held.
 forward() {
-    local port=$1 uid=$2 proxyd reason listen=("--listen=127.0.0.1:$1")
+    local port=$1 uid=$2 gid=$3 proxyd reason listen=("--listen=127.0.0.1:$1")
     if ! reason=$(filter "$port" "$uid" 2>&1); then
         say "no TCP door on port $port: nftables does not work on this host, and without it any" \
             "local user could steer the lab (${reason%%$'\n'*}); the unix socket works"
@@ -84,7 +84,7 @@ forward() {
     done
     ! grep -qs '^0*1 ' /proc/net/if_inet6 || listen+=("--listen=[::1]:$port")
     setsid systemd-socket-activate "${listen[@]}" \
-        setpriv "--reuid=$uid" "--regid=$(id -g "$uid")" --clear-groups "$proxyd" "$socket" \
+        setpriv "--reuid=$uid" "--regid=$gid" --clear-groups "$proxyd" "$socket" \
         </dev/null >"$keep/forward.log" 2>&1 9>&- &
     remember forward $!
     wait_for 5 holds_port "$port" ||

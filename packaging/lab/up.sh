@@ -29,7 +29,7 @@ parse() {
     name_machine "$name"
     # A second machine must not fight for the port of the first.
     [ -n "$port" ] || [ -n "$name" ] || port=${INCIDENTOPS_LAB_PORT:-8000}
-    user=${SUDO_UID:-0}
+    user=${SUDO_UID:-0} user_group=${SUDO_GID:-0}
 }
 
 cleanup() {
@@ -116,7 +116,7 @@ main() {
     mkdir -p "$keep" "$runtime"
     state_set machine "$machine"
     state_set since "$(date --utc +%Y-%m-%dT%H:%M:%SZ)"
-    [ -z "$port" ] || forward "$port" "$user" || port=
+    [ -z "$port" ] || forward "$port" "$user" "$user_group" || port=
     mount_root "$base" "$lab"
     identify
     boot
