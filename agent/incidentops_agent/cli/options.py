@@ -1,0 +1,148 @@
+"""The command line itself: which words there are and what they take."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from .. import __version__
+from .client import Endpoint
+from .errors import UsageError
+
+SOCKET = "/run/incidentops/agent.sock"
+READING, ACTING = 10.0, 600.0
+"""Seconds that an answer may take when --timeout does not say; acting takes as long as the services' deadlines."""
+
+EXAMPLES = """\
+examples:
+  incidentops status                    what is up, what is down and why
+  incidentops restart redis worker      one after the other; done when they answer
+  incidentops stop --yes postgres       without asking
+  incidentops remediate                 bring back what is down, in dependency order
+  incidentops events                    what happens, as it happens
+  incidentops --json status | jq -r '.[] | select(.status == "down") | .reason'
+
+exit codes:
+  0  done; with status: everything is up       3  the agent can't be reached
+  1  failed; with status: something is down    4  denied
+  2  wrong usage, or there is no such service  130  interrupted
+
+incidentops(1) says more."""
+
+
+class Options(argparse.Namespace):
+    """What was given, with the defaults of what was not."""
+
+    command: str
+    json = False
+    socket: str | None = None
+    url: str | None = None
+    timeout: float | None = None
+    yes = False
+    limit = 20
+    service: str | None = None
+    services: tuple[str, ...] = ()
+
+    def endpoint(self) -> Endpoint:
+        """Where the agent is: --socket or --url, else $INCIDENTOPS_SOCKET, else the usual socket.
+
+        Raises:
+            UsageError: both are given, or the URL is none.
+        """
+        if self.socket is not None and self.url is not None:
+            raise UsageError("cannot use --socket and --url together; give one of them")
+        if self.url is not None:
+            return Endpoint.from_url(self.url)
+        return Endpoint(self.socket or os.environ.get("INCIDENTOPS_SOCKET") or SOCKET)
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value <= 86400:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds from 0 to 86400")
+    return value
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 0 < int(text) <= 1000):
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 to 1000")
+    return int(text)
+
+
+def _name(text: str) -> str:
+    if not text:
+        raise argparse.ArgumentTypeError("the name of a service can't be empty")
+    return text
+
+
+def _common() -> argparse.ArgumentParser:
+    """The options that every word takes; without defaults, so that those given before the word are not lost."""
+    made = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS, allow_abbrev=False)
+    group = made.add_argument_group("options for every command")
+    group.add_argument("--json", action="store_true", help="print the agent's answer as JSON, one line per answer")
+    group.add_argument(
+        "--socket", metavar="PATH", help=f"the agent's socket (default: $INCIDENTOPS_SOCKET or {SOCKET})"
+    )
+    group.add_argument("--url", help="the agent's address over TCP instead, such as http://localhost:8000")
+    group.add_argument(
+        "--timeout",
+        metavar="SECONDS",
+        type=_seconds,
+        help=f"how long to wait for an answer (default: {READING:g}, for actions {ACTING:g})",
+    )
+    group.add_argument("--version", action="version", version=f"incidentops {__version__}")
+    return made
+
+
+def parser() -> argparse.ArgumentParser:
+    common = _common()
+    made = argparse.ArgumentParser(
+        prog="incidentops",
+        description="Shows and controls the services of this machine through the IncidentOps agent.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        parents=[common],
+        allow_abbrev=False,
+    )
+    words = made.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    def word(name: str, text: str) -> argparse.ArgumentParser:
+        return words.add_parser(
+            name,
+            help=text,
+            description=text[0].upper() + text[1:] + ".",
+            parents=[common],
+            argument_default=argparse.SUPPRESS,
+            allow_abbrev=False,
+        )
+
+    word("status", "show the services and their states").add_argument(
+        "services", nargs="*", metavar="SERVICE", type=_name
+    )
+    for name, text in (
+        ("ping", "ask services, now, whether they answer"),
+        ("start", "start services, until they answer"),
+        ("stop", "stop services, until they are down"),
+        ("restart", "restart services, until they answer"),
+    ):
+        made_word = word(name, text)
+        made_word.add_argument("services", nargs="+", metavar="SERVICE", type=_name)
+        if name == "stop":
+            made_word.add_argument("-y", "--yes", action="store_true", help="don't ask")
+    word("remediate", "bring back what is down, in dependency order")
+    for name, text in (
+        ("incident", "break a service, to practise"),
+        ("resolve", "bring a broken service back"),
+        ("logs", "show what operators did to a service, oldest first"),
+    ):
+        word(name, text).add_argument("service", metavar="SERVICE", type=_name)
+    word("events", "show what happens, as it happens, until interrupted")
+    word("system", "show CPU, memory, disk, load and pressure of the machine")
+    audit = word("audit", "show who did what, newest first")
+    audit.add_argument("--service", metavar="SERVICE", type=_name, help="only what was done to this service")
+    audit.add_argument("--limit", metavar="N", type=_count, help="at most so many actions (default: 20)")
+    word("health", "show whether the agent itself is well")
+    return made

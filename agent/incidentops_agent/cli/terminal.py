@@ -1,0 +1,92 @@
+"""What the output can show: colour, glyphs, width; and the line that says how long something has taken so far."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import TextIO
+
+_COLOURS = {"green": "32", "yellow": "33", "red": "31", "magenta": "35", "dim": "2", "bold": "1"}
+
+# One shape and one colour for each state, so that neither alone has to tell them apart.
+_LEDS = {
+    "healthy": ("●", "*", "green"),
+    "starting": ("◐", "~", "yellow"),
+    "stopping": ("◑", "~", "yellow"),
+    "stopped": ("○", "o", "dim"),
+    "failed": ("✖", "x", "red"),
+    "unresponsive": ("▲", "!", "red"),
+    "not-installed": ("◌", "-", "dim"),
+    "unknown": ("?", "?", "magenta"),
+}
+
+# A program's name or a server's error text may hold escape sequences; none of them reaches the terminal.
+_CONTROL = {
+    code: " " if code in (9, 10, 13) else "\N{REPLACEMENT CHARACTER}" for code in [*range(32), *range(127, 160)]
+}
+
+
+def clean(text: object) -> str:
+    """A text without control characters, on one line."""
+    return str(text).translate(_CONTROL)
+
+
+class Style:
+    """How to write for one output. ``width`` is in columns, None when lines may be as long as they like."""
+
+    def __init__(self, *, colour: bool = False, glyphs: bool = True, width: int | None = None) -> None:
+        self.colour = colour
+        self.glyphs = glyphs
+        self.width = width
+
+    @classmethod
+    def of(cls, stream: TextIO, environment: Mapping[str, str] = os.environ) -> Style:
+        """The style for a stream: colour on a terminal only, and not with NO_COLOR (https://no-color.org)."""
+        terminal = stream.isatty()
+        colour = terminal and not environment.get("NO_COLOR") and environment.get("TERM", "") not in ("", "dumb")
+        glyphs = (stream.encoding or "ascii").lower().replace("-", "") in ("utf8", "utf16", "utf32")
+        width = None
+        if terminal:
+            try:
+                width = os.get_terminal_size(stream.fileno()).columns or None
+            except OSError:
+                width = None
+        return cls(colour=colour, glyphs=glyphs, width=width)
+
+    def paint(self, text: str, colour: str) -> str:
+        return f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m" if self.colour and colour else text
+
+    def led(self, state: str) -> tuple[str, str]:
+        """The glyph of a state, one column wide, and its colour."""
+        glyph, letter, colour = _LEDS.get(state, _LEDS["unknown"])
+        return glyph if self.glyphs else letter, colour
+
+    @property
+    def bullet(self) -> str:
+        return "•" if self.glyphs else "*"
+
+
+class Progress:
+    """One line on a terminal's stderr, written over each second and removed at the end; nothing elsewhere."""
+
+    def __init__(self, text: str, stream: TextIO | None = None) -> None:
+        self._text = text
+        self._stream = stream or sys.stderr
+        self._shown = False
+        self._possible = self._stream.isatty()
+
+    def tick(self, seconds: float) -> None:
+        if self._possible:
+            self._stream.write(f"\r{self._text} ... {seconds:.0f} s\x1b[K")
+            self._stream.flush()
+            self._shown = True
+
+    def clear(self) -> None:
+        if self._shown:
+            self._stream.write("\r\x1b[K")
+            self._stream.flush()
+            self._shown = False
