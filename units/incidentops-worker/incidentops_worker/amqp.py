@@ -39,6 +39,8 @@ class Session:
 
     def __init__(self) -> None:
         self.lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        # Why the broker, short of memory or disk, reads nothing more from this connection for now.
+        self.blocked: str | None = None
         self._connection: AsyncioConnection | None = None
 
     @classmethod
@@ -48,8 +50,10 @@ class Session:
         loop = asyncio.get_running_loop()
         opened: asyncio.Future[None] = loop.create_future()
 
-        def on_open(_connection: object) -> None:
-            if not opened.done():
+        def on_open(connection: AsyncioConnection) -> None:
+            if opened.done():
+                connection.close()
+            else:
                 opened.set_result(None)
 
         def on_end(_connection: object, error: BaseException) -> None:
@@ -61,13 +65,18 @@ class Session:
         parameters.socket_timeout = parameters.stack_timeout = SECONDS
         parameters.client_properties = {"connection_name": name}
         session._connection = AsyncioConnection(parameters, on_open, on_end, on_end, custom_ioloop=loop)
-        try:
-            # pika's own deadline comes first and knows what it was waiting for.
-            await session.first(opened, SECONDS + 1)
-        except BaseException:
-            await session.close()
-            raise
+        session._connection.add_on_connection_blocked_callback(session._on_blocked)
+        session._connection.add_on_connection_unblocked_callback(session._on_unblocked)
+        # pika's own deadline comes first, and knows what it was waiting for. Given up earlier, the attempt is left to
+        # that deadline: closed while it opens, pika 1.3 fails an assertion of its own.
+        await session.first(opened, SECONDS + 1)
         return session
+
+    def _on_blocked(self, _connection: object, frame: Any) -> None:
+        self.blocked = f"it takes no messages: {frame.method.reason}"
+
+    def _on_unblocked(self, _connection: object, _frame: object) -> None:
+        self.blocked = None
 
     def lose(self, reason: str) -> None:
         """Every wait in this session ends now."""

@@ -82,7 +82,9 @@ class Prices:
                 answer = await self._redis.execute_command(*command)
         except (RedisError, OSError) as error:  # TimeoutError is an OSError
             self._not_before = time.monotonic() + self._backoff.next()
-            self._dependency.failed(str(error).strip().rstrip(".") or f"no answer for {self._seconds * 2:g} s")
+            # The first sentence says it; the second repeats it with brackets and numbers.
+            reason = str(error).strip().partition(". ")[0].rstrip(".")
+            self._dependency.failed(reason or f"no answer for {self._seconds * 2:g} s")
             self._was_away = True
             return False, None
         self._not_before = 0.0

@@ -12,7 +12,7 @@ from incidentops_worker.amqp import AmqpError, Delivery, Session
 from incidentops_worker.backoff import Backoff
 from incidentops_worker.database import DatabaseAwayError
 from incidentops_worker.job import Job, PoisonError, parse
-from incidentops_worker.link import Link
+from incidentops_worker.link import Link, pause
 from incidentops_worker.metrics import Metrics
 
 log = logging.getLogger(__name__)
@@ -48,6 +48,8 @@ class Consumer:
         self._morgue = morgue
         self._metrics = metrics
         self.recorded = 0
+        # True when the worker stopped with a job in hand that could not be done then.
+        self.gave_back = False
         # Monotonic time at which the last step began that has not ended yet. Every step has a deadline of its own, so
         # a step that goes on and on means that the program is stuck: the watchdog looks here.
         self.busy_since: float | None = None
@@ -57,9 +59,13 @@ class Consumer:
         in_hand: asyncio.Queue[Delivery | None] = asyncio.Queue()
         channel = await session.channel()
         await queues.declare_jobs(channel)
-        consumer = await channel.consume(queues.JOBS, prefetch, in_hand.put_nowait)
+
+        def take(delivery: Delivery) -> None:
+            in_hand.put_nowait(delivery)
+            self._metrics.in_hand.inc()
+
+        consumer = await channel.consume(queues.JOBS, prefetch, take)
         link.working()
-        self._metrics.waiting.set_function(in_hand.qsize)
 
         async def finish_when_stopping() -> None:
             await stopping.wait()
@@ -71,16 +77,22 @@ class Consumer:
         session.lost.add_done_callback(lambda _lost: in_hand.put_nowait(None))
         try:
             while (delivery := await in_hand.get()) is not None and not session.lost.done():
-                await self._handle(delivery, session)
+                if not await self._handle(delivery, session, stopping):
+                    self.gave_back = True
+                    return
                 channel.ack(delivery)
+                self._metrics.in_hand.dec()
             if session.lost.done():
                 raise AmqpError(session.lost.result())
         finally:
             finishing.cancel()
-            self._metrics.waiting.set_function(lambda: 0)
+            self._metrics.in_hand.set(0)
 
-    async def _handle(self, delivery: Delivery, session: Session) -> None:
-        """Record or bury one message, however long the servers for it are away. Raises AmqpError."""
+    async def _handle(self, delivery: Delivery, session: Session, stopping: asyncio.Event) -> bool:
+        """Record or bury one message, however long the servers for it are away. Raises AmqpError.
+
+        False when it cannot be done now and the worker is stopping: unacknowledged, it goes back to the queue.
+        """
         began = time.monotonic()
         backoff = Backoff()
         while True:
@@ -92,11 +104,14 @@ class Consumer:
                 pass  # said by the dependency; the message stays in hand
             finally:
                 self.busy_since = None
-            await asyncio.wait({session.lost}, timeout=backoff.next())
+            await pause(backoff.next(), stopping, session.lost)
             if session.lost.done():  # the broker gives the message to somebody again
                 raise AmqpError(session.lost.result())
+            if stopping.is_set():
+                return False
         self._metrics.jobs.labels(outcome).inc()
         self._metrics.duration.observe(time.monotonic() - began)
+        return True
 
     async def _attempt(self, body: bytes) -> str:
         try:

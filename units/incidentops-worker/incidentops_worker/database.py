@@ -135,5 +135,6 @@ def _hang_up(connection: Connection) -> None:
 
 def _sentence(error: Exception) -> str:
     primary = error.diag.message_primary if isinstance(error, psycopg.Error) else None
-    lines = (primary or str(error) or type(error).__name__).strip().splitlines()
-    return lines[0].strip().rstrip(".")
+    line = (primary or str(error).strip() or type(error).__name__).splitlines()[0]
+    # libpq: connection to server on socket "..." failed: Connection refused
+    return line.rpartition("failed: ")[2].strip().rstrip(".")

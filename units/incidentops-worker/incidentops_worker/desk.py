@@ -46,12 +46,14 @@ class Desk:
         await pings.consume(queues.PING, _PINGS_AT_ONCE, take)
         link.working()
         self._publisher = publisher
-        lost = asyncio.Event()
-        session.lost.add_done_callback(lambda _lost: lost.set())
         try:
             while not stopping.is_set():
-                self._metrics.backlog.set(await queues.declare_jobs(publisher))
-                await pause(_BACKLOG_SECONDS, stopping, lost)
+                if session.blocked is None:
+                    self._metrics.backlog.set(await queues.declare_jobs(publisher))
+                link.report(session.blocked)
+                await pause(_BACKLOG_SECONDS, stopping, session.lost)
+                if session.lost.done():
+                    raise AmqpError(session.lost.result())
         finally:
             self._publisher = None
             self._metrics.backlog.set(float("nan"))
@@ -67,7 +69,7 @@ class Desk:
     @property
     def connected(self) -> bool:
         """Whether `publish` stands a chance."""
-        return self._publisher is not None
+        return self._publisher is not None and self._publisher.session.blocked is None
 
     async def bury(self, body: bytes, reason: str) -> None:
         """Put a message that can never be done aside, with the reason as the header `reason`. Raises AmqpError."""

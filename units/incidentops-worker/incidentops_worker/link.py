@@ -1,14 +1,12 @@
 """Keeps a session with RabbitMQ open: opens it, has it served, and opens another when it is lost."""
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from incidentops_worker.amqp import AmqpError, Session
 from incidentops_worker.backoff import Backoff
 from incidentops_worker.dependency import Dependency
-
-log = logging.getLogger(__name__)
 
 
 class Link:
@@ -30,6 +28,13 @@ class Link:
         self._worked_before = True
         self._dependency.ok()
 
+    def report(self, problem: str | None) -> None:
+        """Said by whoever serves a session when the broker, though connected, does or does not do its work."""
+        if problem is None:
+            self._dependency.ok()
+        else:
+            self._dependency.failed(problem)
+
     async def keep(self, serve: Callable[[Session], Awaitable[None]], stopping: asyncio.Event) -> None:
         """Give `serve` one session after the other; it raises AmqpError to get another, and returns to end this."""
         while not stopping.is_set():
@@ -45,14 +50,12 @@ class Link:
         return None
 
 
-async def pause(seconds: float, *ends: asyncio.Event) -> None:
-    """Wait, but no longer than until one of `ends` is set."""
-    waits = [asyncio.ensure_future(end.wait()) for end in ends]
+async def pause(seconds: float, *ends: asyncio.Event | asyncio.Future[str]) -> None:
+    """Wait, but no longer than until one of `ends` is set or done."""
+    events = [asyncio.ensure_future(end.wait()) for end in ends if isinstance(end, asyncio.Event)]
+    waits: list[asyncio.Future[Any]] = [*events, *(end for end in ends if isinstance(end, asyncio.Future))]
     try:
-        if waits:
-            await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        else:
-            await asyncio.sleep(seconds)
+        await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for wait in waits:
-            wait.cancel()
+        for event in events:
+            event.cancel()

@@ -40,7 +40,7 @@ class Metrics:
         self.latency = self._histogram(
             "job_latency_seconds", "Time from a job's creation, by its sender's clock, until it was recorded."
         )
-        self.waiting = self._gauge("jobs_waiting", "Jobs delivered to the worker whose turn has not come.")
+        self.in_hand = self._gauge("jobs_in_hand", "Jobs delivered to the worker and not yet acknowledged.")
         self.backlog = self._gauge("backlog", "Jobs ready in the queue; NaN while RabbitMQ is away.")
         self.backlog.set(float("nan"))
         self.pings = self._counter(

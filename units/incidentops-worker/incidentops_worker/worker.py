@@ -99,7 +99,8 @@ class Worker:
         await asyncio.wait(support, timeout=max(1.0, deadline - time.monotonic()))
         for task in (*work, *support):
             task.cancel()
-        left = "what was in hand goes back to the queue" if unfinished else "nothing left in hand"
+        given_back = unfinished or self._consumer.gave_back
+        left = "what was in hand goes back to the queue" if given_back else "nothing left in hand"
         log.info("Stopped after %d recorded jobs, %s.", self._consumer.recorded, left)
 
     async def _check_database(self) -> None:
