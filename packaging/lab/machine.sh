@@ -183,7 +183,9 @@ end_visitors() {
 }
 
 # teardown: end the machine and remove every trace of it, whatever state it is in. Says nothing
-# about what is not there; returns 1 if something stays.
+# about what is not there; returns 1 if something stays. Processes in a cgroup of that name are only
+# ended if the machine is one of ours: a container that shares the cgroup filesystem with others sees
+# their machines' groups too.
 teardown() {
     end_process forward TERM 3
     nft delete table inet "$table" 2>/dev/null || true
@@ -196,7 +198,7 @@ teardown() {
     rmdir "/run/systemd/nspawn/propagate/$machine" 2>/dev/null || true
     set_cgroup
     if [ -d "$cgroup" ]; then
-        echo 1 2>/dev/null >"$cgroup/cgroup.kill" || true
+        [ ! -d "$keep" ] || echo 1 2>/dev/null >"$cgroup/cgroup.kill" || true
         wait_for 5 empty_cgroup || true
         ! systemd_host || systemctl stop "$machine.service" 2>/dev/null || true
         find "$cgroup" -depth -type d -exec rmdir {} + 2>/dev/null || true

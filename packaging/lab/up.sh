@@ -107,7 +107,9 @@ main() {
     trap cleanup EXIT
     trap 'exit 130' INT
     trap 'exit 143' TERM HUP
-    teardown       # what a crash may have left
+    # what a crash may have left
+    teardown || empty_cgroup ||
+        die "cannot boot $machine: processes that this ./lab did not start are in $cgroup"
     [ -z "$port" ] || check_port "$port"
     ensure_lab
 
