@@ -9,7 +9,7 @@ import os
 import sys
 from pathlib import Path
 
-from . import __version__, configuration, edge, polkit
+from . import __version__, configuration, edge, polkit, ports
 
 FAILED, USAGE = 1, 2
 
@@ -117,12 +117,12 @@ def main() -> int:
 
 def run(arguments: argparse.Namespace, loaded: configuration.Configuration, folders: list[Path]) -> int:
     """Serve. What the daemon needs is imported here: checking a configuration needs none of it."""
-    from . import app, audit
+    from . import app
 
     options = app.Options(arguments.config, folders, arguments.state, arguments.listen)
     try:
         asyncio.run(app.serve(options, loaded))
-    except audit.SchemaError as error:
+    except ports.SchemaError as error:
         print(f"cannot start: {error}", file=sys.stderr)
         return FAILED
     return 0

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from . import access, metrics, openapi, views
+from . import access, openapi, views
 from .ports import BusError
 from .routes import ROUTES, Route
 
@@ -19,11 +19,9 @@ if TYPE_CHECKING:
 
     from .access import Access
     from .actions import Actions
-    from .audit import SqliteAudit
     from .engine import Engine, Service
-    from .metrics import AgentMetrics
     from .model import Peer
-    from .system import SystemSampler
+    from .ports import Audit, Metrics, System
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +30,7 @@ HEARTBEAT = 4.0
 STALLED = 10.0
 """Seconds after which a reader of the event stream that takes nothing is cut off."""
 AUDIT_ROWS_MOST = 1000
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 _CODES = {"not-installed": 409, "masked": 409, "superseded": 409, "unresponsive": 409, "not-permitted": 503}
 
@@ -98,9 +97,9 @@ class Api:
         self,
         engine: Engine,
         actions: Actions,
-        audit: SqliteAudit,
-        system: SystemSampler,
-        numbers: AgentMetrics,
+        audit: Audit,
+        system: System,
+        metrics: Metrics,
         judge: Access,
         stops_with: Callable[[str], Awaitable[list[str]]],
     ) -> None:
@@ -108,7 +107,7 @@ class Api:
         self._actions = actions
         self._audit = audit
         self._system = system
-        self._metrics = numbers
+        self._metrics = metrics
         self._access = judge
         self._stops_with = stops_with
         self._router = Router()
@@ -201,7 +200,7 @@ class Api:
 
     async def metrics(self, _request: web.BaseRequest, _parameter: str, _peer: Peer) -> web.StreamResponse:
         await self._engine.refresh_resources()
-        return web.Response(body=self._metrics.text(), headers={"Content-Type": metrics.CONTENT_TYPE})
+        return web.Response(body=self._metrics.text(), headers={"Content-Type": METRICS_TYPE})
 
     async def logs(self, _request: web.BaseRequest, parameter: str, _peer: Peer) -> web.StreamResponse:
         self._service(parameter)

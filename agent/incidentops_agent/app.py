@@ -181,6 +181,6 @@ async def serve(options: Options, loaded: Configuration) -> None:
     """Run the agent until it is told to stop.
 
     Raises:
-        audit.SchemaError: the audit trail belongs to a newer version.
+        ports.SchemaError: the audit trail belongs to a newer version.
     """
     await Agent(options, loaded).run()

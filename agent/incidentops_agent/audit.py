@@ -15,6 +15,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from .model import Actor, AuditRow
+from .ports import SchemaError
 from .views import iso_seconds
 
 if TYPE_CHECKING:
@@ -56,10 +57,6 @@ INSERT = f"INSERT INTO audit ({COLUMNS}) VALUES ({', '.join('?' * len(COLUMNS.sp
 UNWRITTEN_MOST = 10_000
 SENTENCES_MOST = 500
 RETRY_SECONDS = 5.0
-
-
-class SchemaError(Exception):
-    """The database belongs to another version of the agent; the sentence says what to do."""
 
 
 def _values(row: AuditRow) -> tuple[Any, ...]:

@@ -16,12 +16,10 @@ if TYPE_CHECKING:
 
     from prometheus_client.core import Metric
 
-    from .audit import SqliteAudit
     from .engine import Engine
     from .model import ProbeResult
-    from .system import SystemSampler
+    from .ports import Audit, System
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 PROBE_BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 ACTION_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 UNIT_STATES = ("activating", "active", "deactivating", "failed", "inactive")
@@ -62,7 +60,7 @@ class AgentMetrics:
             registry=self.registry,
         )
 
-    def attach(self, engine: Engine, audit: SqliteAudit, system: SystemSampler) -> None:
+    def attach(self, engine: Engine, audit: Audit, system: System) -> None:
         """Let the scrape read the states from their owners."""
         self.registry.register(_StateCollector(engine, audit, system))
 
@@ -87,7 +85,7 @@ class AgentMetrics:
 
 
 class _StateCollector(Collector):
-    def __init__(self, engine: Engine, audit: SqliteAudit, system: SystemSampler) -> None:
+    def __init__(self, engine: Engine, audit: Audit, system: System) -> None:
         self._engine = engine
         self._audit = audit
         self._system = system

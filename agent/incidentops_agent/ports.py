@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from asyncio import Future
@@ -18,6 +18,10 @@ class BusError(Exception):
     def __init__(self, kind: str, message: str) -> None:
         self.kind = kind
         super().__init__(message)
+
+
+class SchemaError(Exception):
+    """The audit trail belongs to another version of the agent; the sentence says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +69,26 @@ class Prober(Protocol):
 class Audit(Protocol):
     """The audit trail."""
 
+    @property
+    def unwritten(self) -> int:
+        """How many rows wait in memory because the disk did not take them."""
+        ...
+
+    @property
+    def failing(self) -> str:
+        """Why rows can't be written, empty while they can."""
+        ...
+
     async def append(self, row: AuditRow) -> bool:
         """Write a row; True when it is safely stored, False when that failed (said loudly elsewhere)."""
         ...
 
     def sentences(self, service: str) -> list[str]:
         """The action log of a service, oldest first."""
+        ...
+
+    async def rows(self, service: str | None, limit: int, before: int | None) -> list[tuple[int, AuditRow]]:
+        """The newest rows first, at most ``limit``, with numbers below ``before``; raises OSError."""
         ...
 
 
@@ -94,3 +112,17 @@ class Metrics(Protocol):
     def action(self, action: str, service: str, outcome: str, seconds: float) -> None: ...
 
     def probe(self, service: str, result: ProbeResult) -> None: ...
+
+    def request(self, method: str, route: str, code: int) -> None: ...
+
+    def text(self) -> bytes:
+        """All metrics in Prometheus' text format."""
+        ...
+
+
+class System(Protocol):
+    """The machine's own figures."""
+
+    def figures(self) -> dict[str, Any]:
+        """What GET /system answers; takes no time worth naming."""
+        ...
