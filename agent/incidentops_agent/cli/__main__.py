@@ -6,15 +6,13 @@ import io
 import os
 import sys
 
-from . import errors
-from .errors import BROKEN_PIPE, INTERRUPTED, CliError
+from .client import Client
+from .errors import BROKEN_PIPE, FAILED, INTERRUPTED, USAGE, CliError, report
 from .options import ACTING, READING, Options, parser
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-    from .client import Client
 
 READERS = ("status", "logs", "system", "audit", "health")
 
@@ -34,11 +32,12 @@ def command(options: Options) -> tuple[Callable[[Options, Client], int], float]:
     return (acting.remediate if options.command == "remediate" else acting.act), ACTING
 
 
-def run(options: Options) -> int:
+def run(arguments: Sequence[str] | None) -> int:
     """Do what was asked for; the exit code."""
-    from .acting import report
-    from .client import Client
-
+    try:
+        options = parser().parse_args(arguments, namespace=Options())
+    except SystemExit as error:  # argparse: --help, --version, a wrong command line
+        return error.code if isinstance(error.code, int) else USAGE
     try:
         work, seconds = command(options)
         return work(options, Client(options.endpoint(), options.timeout or seconds))
@@ -54,24 +53,43 @@ def interrupted(error: KeyboardInterrupt) -> int:
     return INTERRUPTED
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The program; returns its exit code."""
+def nowhere() -> io.TextIOWrapper:
+    """A stream that takes everything and gives it to nobody; it stays open until the end."""
+    return io.TextIOWrapper(io.FileIO(os.open(os.devnull, os.O_WRONLY), "w", closefd=False))
+
+
+def prepare_streams() -> None:
+    """Make sure that text can be written: the streams may be closed, or in a locale that lacks a character."""
+    if sys.stdout is None:
+        sys.stdout = nowhere()
+    if sys.stderr is None:
+        sys.stderr = nowhere()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a name that the locale can't write must not end it
+            stream.reconfigure(errors="backslashreplace")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The program; returns its exit code."""
+    prepare_streams()
     try:
-        options = parser().parse_args(arguments, namespace=Options())
-        code = run(options)
+        code = run(arguments)
         sys.stdout.flush()
-    except SystemExit as error:  # argparse: --help, --version, a wrong command line
-        return error.code if isinstance(error.code, int) else errors.USAGE
-    except BrokenPipeError:
-        # The reader has seen enough. What is still buffered goes nowhere, so that the interpreter's end is quiet too.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # the reader has seen enough
+        forget_output()
         return BROKEN_PIPE
+    except OSError as error:  # what the agent's connection does is a CliError: this is the output
+        forget_output()
+        print(f"incidentops: cannot write the output: {error.strerror or error}", file=sys.stderr)
+        return FAILED
     except KeyboardInterrupt as error:
         return interrupted(error)
     return code
+
+
+def forget_output() -> None:
+    """Let what is still buffered go nowhere, so that the interpreter does not complain at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import sys
 
 from . import render
 from .client import quoted
-from .errors import FAILED, OK, CliError, RefusalError, UnreachableError
+from .errors import FAILED, OK, RefusalError, UnreachableError, report
 from .terminal import Progress, Style, clean
 
 TYPE_CHECKING = False
@@ -39,7 +39,7 @@ def act(options: Options, client: Client) -> int:
     names = list(dict.fromkeys(options.services or (options.service or "",)))
     if len(names) > 1:
         _refuse_unknown(client, names)
-    if action == "stop" and not options.json and not _may_stop(options, client, names):
+    if action == "stop" and not _may_stop(options, client, names):
         return FAILED
     worst = OK
     for name in names:
@@ -64,13 +64,6 @@ def remediate(options: Options, client: Client) -> int:
             print(line)
         _warn_unrecorded(answer)
     return OK if answer.get("status") == "completed" else FAILED
-
-
-def report(error: CliError, *, as_json: bool) -> None:
-    """Say an error: its sentence to stderr, and with --json its body to stdout."""
-    if as_json:
-        print(json.dumps(error.body), flush=True)
-    print(f"incidentops: {clean(error)}", file=sys.stderr)
 
 
 def _tell(answer: dict[str, Any], action: str, options: Options) -> None:

@@ -26,8 +26,6 @@ CHUNK = 65536
 ANSWER_MOST = 64 * 2**20
 """Bytes: an answer that is larger does not come from an agent."""
 
-_URL = re.compile(r"http://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5}))?/?")
-
 
 class Endpoint:
     """Where the agent is: the path of a unix socket, or an address for TCP."""
@@ -44,7 +42,7 @@ class Endpoint:
         Raises:
             UsageError: it is something else.
         """
-        match = _URL.fullmatch(url)
+        match = re.fullmatch(r"http://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5}))?/?", url)
         port = int(match[2] or 80) if match else 0
         if match is None or not 0 < port < 65536:
             raise UsageError(f"cannot use the URL {url!r}: give one like http://localhost:8000")
@@ -103,7 +101,7 @@ def _unix_problem(path: str, error: Exception) -> UnreachableError | SocketDenie
         return UnreachableError(f"cannot reach the agent: there is no socket {path}. {hint}")
     if isinstance(error, ConnectionRefusedError):
         return UnreachableError(
-            f"cannot reach the agent: nobody listens at the socket {path}, it was left behind."
+            f"cannot reach the agent: nobody listens at {path} any more."
             " Start the agent: systemctl start incidentops-agent.socket"
         )
     if isinstance(error, TimeoutError | BlockingIOError):
@@ -231,11 +229,13 @@ class Client:
                 raise ConnectionResetError("the connection was closed before an answer came")
             data += chunk
         head, _, rest = data.partition(b"\r\n\r\n")
-        match = re.match(rb"HTTP/1\.[01] ([1-5][0-9][0-9])(?: |\r\n|$)", head)
-        if match is None:
+        first, *lines = head.split(b"\r\n")
+        version, _, status = first.partition(b" ")
+        if not version.startswith(b"HTTP/1.") or not status[:3].isdigit() or not 200 <= int(status[:3]) < 600:
             raise self._stranger()
-        length = re.search(rb"(?i)\r\ncontent-length: *([0-9]{1,12}) *(?:\r\n|$)", head)
-        return Answer(int(match[1]), int(length[1]) if length else None, rest)
+        fields = {name.strip().lower(): value.strip() for name, _, value in (line.partition(b":") for line in lines)}
+        length = fields.get(b"content-length", b"")
+        return Answer(int(status[:3]), int(length) if length.isdigit() else None, rest)
 
     def _await(self, sock: socket.socket, began: float, waiting: Callable[[float], None] | None) -> None:
         """Wait until something can be read, telling the seconds meanwhile; TimeoutError when it takes too long."""

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import sys
+
+from .terminal import clean
+
 TYPE_CHECKING = False  # importing typing for it costs more than a request
 if TYPE_CHECKING:
     from typing import Any
@@ -55,3 +60,10 @@ class RefusalError(CliError):
         else:
             code = FAILED
         super().__init__(code, kind, message, body)
+
+
+def report(error: CliError, *, as_json: bool) -> None:
+    """Say an error: its sentence to stderr, and with --json its body to stdout."""
+    if as_json:
+        print(json.dumps(error.body), flush=True)
+    print(f"incidentops: {clean(error)}", file=sys.stderr)

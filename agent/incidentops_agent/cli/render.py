@@ -36,6 +36,8 @@ def duration(seconds: float) -> str:
         return f"{seconds * 1e3:.0f} ms"
     if seconds < 9.95:
         return f"{seconds:.1f} s"
+    if seconds < 59.5:
+        return f"{seconds:.0f} s"
     return age(seconds)
 
 
@@ -228,10 +230,10 @@ def audit(rows: Iterable[Mapping[str, Any]], now: datetime, style: Style) -> lis
             (clean(row.get("service") or "-"), ""),
             (outcome, colours.get(outcome, "yellow")),
             (clean(who.get("user") or "-"), ""),
-            (clean(who.get("program") or "-"), ""),
+            (clean(who.get("program") or who.get("note") or "-"), ""),
             (clean(who.get("door") or "-"), ""),
             (duration(took) if took is not None else "-", ""),
-            (clean(row.get("reason") or who.get("note") or ""), ""),
+            (clean(row.get("reason") or ""), ""),
         ])  # fmt: skip
     return table(lines, style) if len(lines) > 1 else ["nothing was done yet"]
 

@@ -74,7 +74,7 @@ class Story:
         if kind == "action":
             return [self._action(data, now)]
         if kind == "agent":
-            return [f"{now:%H:%M:%S} {line}" for line in render.health(data)]
+            return self._agent(data, now)
         return []  # heartbeats, and figures that GET /system has
 
     def _snapshot(self, data: Mapping[str, Any], now: datetime) -> list[str]:
@@ -86,9 +86,15 @@ class Story:
         for name in [name for name in self._known if name not in services]:
             del self._known[name]
             lines.append(f"{now:%H:%M:%S}   {clean(name)}: is not in the catalogue any more")
-        if (data.get("agent") or {}).get("problems"):
-            lines += self.lines("agent", data["agent"], now)
-        return lines
+        agent = data.get("agent") or {}
+        return lines + (self._agent(agent, now) if agent.get("problems") else [])
+
+    def _agent(self, agent: Mapping[str, Any], now: datetime) -> list[str]:
+        """The agent's own condition: a line for each problem that it has, or one that says that it has none."""
+        problems = [clean(problem) for problem in (agent.get("problems") or {}).values()]
+        glyph, colour = self._style.led("failed" if problems else "healthy")
+        lead = f"{now:%H:%M:%S} {self._style.paint(glyph, colour)} {self._style.paint('agent', 'bold')}: "
+        return [lead + problem for problem in problems] or [lead + "well"]
 
     def _service(self, name: str, service: Mapping[str, Any], now: datetime) -> list[str]:
         busy = service.get("busy") or {}
