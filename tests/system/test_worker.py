@@ -31,7 +31,7 @@ class Lab(Protocol):
     def run(
         self,
         *argv: str,
-        input: str | None = None,  # noqa: A002 - as subprocess.run calls it
+        input: str | None = None,
         check: bool = True,
         timeout: float = 60,
     ) -> CompletedProcess[str]: ...

@@ -174,6 +174,8 @@ def _settings(path: Path, root: yaml.Node, problems: list[str]) -> Iterator[tupl
 def _members(path: Path, node: yaml.Node, prefix: str, problems: list[str]) -> list[tuple[str, yaml.Node]]:
     if isinstance(node, yaml.MappingNode):
         return [(str(key.value), value) for key, value in node.value]
+    if node.tag == "tag:yaml.org,2002:null":  # everything in it is commented out
+        return []
     name = prefix.removesuffix(".") or "the file"
     problems.append(f"{path}:{node.start_mark.line + 1}: {name}: must be a mapping")
     return []

@@ -137,4 +137,5 @@ def _sentence(error: Exception) -> str:
     primary = error.diag.message_primary if isinstance(error, psycopg.Error) else None
     line = (primary or str(error).strip() or type(error).__name__).splitlines()[0]
     # libpq: connection to server on socket "..." failed: Connection refused
-    return line.rpartition("failed: ")[2].strip().rstrip(".")
+    reason = line.rpartition("failed: ")[2].strip().rstrip(".")
+    return "its socket is not there" if reason == "No such file or directory" else reason

@@ -76,7 +76,7 @@ class Desk:
         await self.publish(queues.DEAD, body, str(uuid.uuid4()), {"reason": reason[:1000]})
 
     async def _answer(self, channel: Channel, ping: Delivery) -> None:
-        identifier = _ping_id(ping)
+        identifier = ping_id(ping)
         try:
             if identifier is None:
                 self._metrics.pings.labels("malformed").inc()
@@ -89,7 +89,7 @@ class Desk:
             pass  # the asker has its own deadline, and the link knows
 
 
-def _ping_id(ping: Delivery) -> str | None:
+def ping_id(ping: Delivery) -> str | None:
     """The id to answer with, None when there is nobody or nothing to answer."""
     if not ping.reply_to or len(ping.body) > 4096:
         return None
