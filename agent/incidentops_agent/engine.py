@@ -253,8 +253,11 @@ class Engine:
 
     async def _watch_service(self, service: Service) -> None:
         """Probe for ever: at once when kicked, again quickly after a failure, else by the service's interval."""
+        clock = asyncio.get_running_loop().time
+        interval = service.spec.probe.interval
         while True:
-            pause = service.spec.probe.interval
+            # On a common beat: services with the same interval wake the agent together, not each by itself.
+            pause = interval - clock() % interval
             if service.probe.failures == 1:
                 pause = min(pause, 0.2)  # two in a row decide: don't wait for the second
             with contextlib.suppress(TimeoutError):

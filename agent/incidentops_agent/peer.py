@@ -18,6 +18,8 @@ NLM_F_REQUEST = 1
 TCP_ESTABLISHED = 1
 OVERFLOW_UID = 65534
 SO_PEERGROUPS = 59
+_GROUPS_BYTES = 1024
+"""The most that Python's getsockopt takes: room for 256 groups."""
 
 _HEADER = struct.Struct("=IHHII")
 _REQUEST = struct.Struct("=BBBBI")
@@ -38,8 +40,8 @@ def unix_peer(connection: socket.socket) -> Peer:
     if pid == 0:
         return Peer("unix", uid, 0, note="outside this machine's processes")
     groups = {gid}
-    with contextlib.suppress(OSError):
-        raw = connection.getsockopt(socket.SOL_SOCKET, SO_PEERGROUPS, 4 * 1024)
+    with contextlib.suppress(OSError):  # more groups than fit: those that can't be told don't count
+        raw = connection.getsockopt(socket.SOL_SOCKET, SO_PEERGROUPS, _GROUPS_BYTES)
         groups.update(struct.unpack(f"={len(raw) // 4}I", raw))
     started, program = _process(pid)
     return Peer("unix", uid, pid, started, program, tuple(sorted(groups)))

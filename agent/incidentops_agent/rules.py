@@ -30,6 +30,18 @@ _RESULTS = {
     "exec-condition": "its ExecCondition said no",
 }
 
+# Exit statuses with which systemd says that it could not even begin: systemd.exec(5), "Process Exit Codes".
+_NOT_BEGUN = {
+    200: "its working directory can't be entered",
+    203: "its program can't be executed",
+    216: "its group does not exist",
+    217: "its user does not exist",
+    226: "its sandbox could not be set up",
+    228: "its system call filter could not be set up",
+    238: "its state directory could not be set up",
+    243: "its credentials could not be set up",
+}
+
 ACTIVE = ("active", "reloading", "refreshing")
 DOWN = ("inactive", "failed", "deactivating")
 
@@ -50,7 +62,8 @@ def is_starting(unit: UnitView) -> bool:
 def failure_reason(unit: UnitView) -> str:
     """One sentence that says how the last run of a unit ended, from its Result and exit status."""
     if unit.result == "exit-code":
-        return f"its main process exited with status {unit.exec_main_status}"
+        meaning = _NOT_BEGUN.get(unit.exec_main_status)
+        return f"its main process exited with status {unit.exec_main_status}" + (f" ({meaning})" if meaning else "")
     if unit.result in ("signal", "core-dump"):
         dumped = " and dumped core" if unit.result == "core-dump" else ""
         return f"its main process was killed by {signal_name(unit.exec_main_status)}{dumped}"
@@ -93,7 +106,9 @@ def health(spec: ServiceSpec, unit: UnitView | None, probe: ProbeView, main_exit
         if is_starting(unit) and probe.last.outcome is ProbeOutcome.OK:
             return Health(State.HEALTHY, "answers its probe; systemd still calls it activating")
         if not is_starting(unit):
-            return Health(State.STARTING, f"systemd restarts it by itself; {failure_reason(unit)}")
+            # Between the end and the new start, systemd has forgotten the result already.
+            how = "" if unit.result == "success" else f"; {failure_reason(unit)}"
+            return Health(State.STARTING, f"systemd restarts it by itself{how}")
         return Health(State.STARTING, "systemd is starting it")
     if unit.active_state == "deactivating":
         return Health(State.STOPPING, "systemd is stopping it")

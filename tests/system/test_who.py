@@ -1,0 +1,159 @@
+"""Who may do what, and who did it: on the machine's real kernel, polkit and users."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from system.machine import Lab
+
+DOORS = {
+    "unix": ("--unix-socket", "/run/incidentops/agent.sock", "http://localhost"),
+    "127.0.0.1": ("http://127.0.0.1:8000",),
+    "::1": ("--globoff", "http://[::1]:8000"),
+}
+
+
+@pytest.fixture(scope="module")
+def users(machine: Lab) -> None:
+    machine.run("useradd", "--no-create-home", "visitor")
+    machine.run("useradd", "--no-create-home", "--groups", "incidentops", "responder")
+
+
+def ask(lab: Lab, user: str, door: str, method: str, path: str, *more: str) -> tuple[int, dict[str, object]]:
+    *words, base = DOORS[door]
+    done = lab.run(
+        *("runuser", "-u", user, "--", "curl", "--silent", "--write-out", "\n%{http_code}", "--request", method),
+        *(*more, *words, base + path),
+    )
+    body, _, status = done.stdout.rpartition("\n")
+    return int(status), json.loads(body)
+
+
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.usefixtures("users")
+def test_levels(lab: Lab, door: str) -> None:
+    assert ask(lab, "visitor", door, "GET", "/services")[0] == 200
+    for path in ("/stop/redis", "/start/redis", "/restart/redis", "/ping/redis", "/remediate", "/incident/redis"):
+        status, body = ask(lab, "visitor", door, "POST", path)
+        assert (status, body["kind"]) == (403, "denied")
+        assert "visitor" in str(body["message"])
+    assert lab.states()["redis"] == "healthy"
+    for user in ("root", "responder"):
+        status, body = ask(lab, user, door, "POST", "/ping/redis")
+        assert (status, body["ping"]) == (200, "ok")
+        row = lab.get("/audit?service=redis&limit=1")[0]
+        assert row["actor"]["user"] == user
+        assert row["actor"]["door"] == ("unix" if door == "unix" else "tcp")
+        if door == "unix":
+            assert row["actor"]["program"] == "curl"
+            assert row["actor"]["pid"] > 0
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_web_pages_are_refused(lab: Lab, door: str) -> None:
+    for header in (
+        "Origin: http://localhost:3000",
+        "Referer: http://x/",
+        "Sec-Fetch-Site: cross-site",
+        "Host: evil.example",
+    ):
+        for method, path in (("POST", "/stop/redis"), ("GET", "/services")):
+            status, body = ask(lab, "root", door, method, path, "--header", header)
+            assert (status, body["kind"]) == (403, "foreign"), header
+    assert lab.states()["redis"] == "healthy"
+
+
+def test_a_process_of_the_host_is_named_as_such(lab: Lab) -> None:
+    lab.post("/ping/redis")
+    actor = lab.get("/audit?service=redis&limit=1")[0]["actor"]
+    assert actor["uid"] == 0
+    assert actor["pid"] == 0
+    assert actor["note"] == "outside this machine's processes"
+
+
+def test_the_host_forward_is_for_root_and_the_lab_user_only(lab: Lab) -> None:
+    url = f"http://127.0.0.1:{lab.port}/services"
+    words = ["curl", "--silent", "--output", "/dev/null", "--write-out", "%{http_code}", url]
+    assert subprocess.run(words, capture_output=True, text=True, check=True).stdout == "200"
+    other = subprocess.run(
+        ["setpriv", "--reuid=65500", "--regid=65500", "--clear-groups", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert other.returncode == 7  # curl: could not connect
+
+
+FORBIDDEN = [
+    ("systemctl", "stop", "dbus.service"),
+    ("systemctl", "stop", "ssh.service"),
+    ("systemctl", "stop", "incidentops-agent.service"),
+    ("systemctl", "stop", "postgresql.service"),
+    ("systemctl", "start", "postgresql@17-main@evil.service"),
+    ("systemctl", "mask", "redis-server.service"),
+    ("systemctl", "disable", "redis-server.service"),
+    ("systemctl", "kill", "redis-server.service"),
+    ("systemctl", "freeze", "redis-server.service"),
+    ("systemctl", "set-property", "redis-server.service", "CPUQuota=1%"),
+    ("systemctl", "daemon-reload"),
+    ("systemctl", "reboot"),
+    ("systemctl", "isolate", "rescue.target"),
+    ("systemd-run", "--system", "true"),
+    (
+        "busctl",
+        "call",
+        "org.freedesktop.systemd1",
+        "/org/freedesktop/systemd1",
+        "org.freedesktop.systemd1.Manager",
+        "Exit",
+    ),
+]
+
+
+@pytest.mark.parametrize("words", FORBIDDEN, ids=" ".join)
+def test_the_agents_user_controls_nothing_else(lab: Lab, words: tuple[str, ...]) -> None:
+    extra = ("--no-ask-password",) if words[0].startswith("systemd") or words[0] == "systemctl" else ()
+    done = lab.run("runuser", "-u", "incidentops", "--", words[0], *extra, *words[1:], check=False)
+    assert done.returncode != 0
+    assert lab.output("systemctl", "is-active", "redis-server.service") == "active"
+
+
+def test_the_agents_user_controls_the_catalogue(lab: Lab) -> None:
+    for verb in ("restart", "reset-failed"):
+        lab.run("runuser", "-u", "incidentops", "--", "systemctl", "--no-ask-password", verb, "redis-server.service")
+
+
+def test_the_agent_has_no_privilege(lab: Lab) -> None:
+    pid = lab.main_pid("incidentops-agent.service")
+    status = dict(
+        line.split(":\t", 1) for line in lab.output("cat", f"/proc/{pid}/status").splitlines() if ":\t" in line
+    )
+    assert status["Uid"].split()[0] != "0"
+    assert int(status["CapEff"], 16) == int(status["CapBnd"], 16) == int(status["CapAmb"], 16) == 0
+    assert status["NoNewPrivs"] == "1"
+
+
+def test_nothing_listens_beyond_loopback(lab: Lab) -> None:
+    pids = lab.output("systemctl", "show", "--property=MainPID", "--value", "incidentops-agent", "incidentops-worker")
+    assert pids
+    listening = lab.output("ss", "--listening", "--tcp", "--numeric", "--no-header", "sport = :8000 or sport = :8001")
+    addresses = {line.split()[3].rpartition(":")[0] for line in listening.splitlines()}
+    assert addresses == {"127.0.0.1", "[::1]"}
+
+
+def test_no_secret_in_the_process_list_or_catalogue(lab: Lab) -> None:
+    secret = (
+        lab.output("cat", "/etc/credstore/incidentops.rabbitmq").partition("//")[2].partition(":")[2].partition("@")[0]
+    )
+    assert len(secret) >= 16
+    for place in ("/proc/[0-9]*/cmdline", "/proc/[0-9]*/environ", "/usr/share/incidentops/services.d/*"):
+        found = lab.run(
+            "sh", "-c", f'grep -l --text --fixed-strings -e "$(cat)" {place} 2>/dev/null', input=secret, check=False
+        )
+        assert found.stdout == ""
+    assert lab.output("stat", "--format=%a %U", "/etc/credstore/incidentops.rabbitmq") == "600 root"
