@@ -244,3 +244,19 @@ def test_metrics_are_served_on_loopback_only_and_a_slow_client_is_let_go(lab: La
     text = client(lab, "scrape")["text"]
     assert 'incidentops_worker_dependency_up{dependency="postgres"} 1.0' in text
     assert "_created" not in text
+
+
+def test_provisioning_heals_costs_little_when_done_and_shows_no_password(lab: Lab) -> None:
+    lab.run("rabbitmqctl", "delete_user", "incidentops")
+    lab.run("systemctl", "stop", WORKER)
+    lab.run("runuser", "-u", "postgres", "--", "psql", "-Xqd", "postgres", "-c", "DROP ROLE IF EXISTS incidentops")
+    lab.run("systemctl", "start", WORKER)
+    first = client(lab, "provision")
+    assert (first["status"], first["rabbitmqctl"], first["seen"]) == (0, True, [])
+    assert first["looks"] > 10
+    until("the worker answers its ping", lambda: answers_ping(lab), 10)
+    roles = lab.run("runuser", "-u", "postgres", "--", "psql", "-XAtc", "SELECT rolname FROM pg_roles").stdout.split()
+    assert {"incidentops", "incidentops-worker"} <= set(roles)
+    again = client(lab, "provision")
+    assert (again["status"], again["rabbitmqctl"]) == (0, False)
+    assert again["seconds"] < 2

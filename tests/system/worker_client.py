@@ -1,14 +1,18 @@
 """Run inside the lab machine by test_worker.py: a client of the worker that prints one JSON object."""
 
+import contextlib
 import json
 import socket
+import subprocess
 import sys
 import time
 import urllib.request
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import pika
 from pika.exceptions import AMQPError
@@ -116,7 +120,7 @@ def reasons(count: str) -> dict[str, Any]:
 
 
 def scrape() -> dict[str, Any]:
-    with urllib.request.urlopen("http://{}:{}/metrics".format(*METRICS)) as response:
+    with urllib.request.urlopen("http://{}:{}/metrics".format(*METRICS), timeout=10) as response:  # noqa: S310 - http
         return {"text": response.read().decode()}
 
 
@@ -126,14 +130,37 @@ def slow_scrape() -> dict[str, Any]:
     with socket.create_connection(METRICS) as line:
         line.sendall(b"GET /metrics HTTP/1.1\r\n")
         line.settimeout(20)
-        try:
+        with contextlib.suppress(ConnectionError):
             line.recv(1)
-        except ConnectionError:
-            pass
     return {"seconds": time.monotonic() - began}
 
 
-VERBS = {
+def provision() -> dict[str, Any]:
+    """Run the provisioning, looking at the command lines of all processes meanwhile."""
+    password = unquote(urlsplit(URL).password or "").encode()
+    began = time.monotonic()
+    looks, seen, commands = 0, [], set()
+    running = subprocess.Popen(["systemctl", "restart", "incidentops-setup.service"])
+    while running.poll() is None:
+        looks += 1
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            try:
+                line = path.read_bytes()
+            except OSError:
+                continue
+            commands.update({b"rabbitmqctl"} if b"rabbitmqctl" in line else set())
+            if password in line:
+                seen.append(line.decode(errors="replace"))
+    return {
+        "status": running.returncode,
+        "seconds": time.monotonic() - began,
+        "looks": looks,
+        "seen": seen,
+        "rabbitmqctl": bool(commands),
+    }
+
+
+VERBS: dict[str, Callable[..., dict[str, Any]]] = {
     "publish": publish,
     "orders": orders,
     "send": send,
@@ -141,6 +168,7 @@ VERBS = {
     "depth": depth,
     "drained": drained,
     "reasons": reasons,
+    "provision": provision,
     "scrape": scrape,
     "slow-scrape": slow_scrape,
 }
