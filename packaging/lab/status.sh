@@ -41,6 +41,7 @@ fi
 echo "$machine: running since $(state_get since)"
 echo "services:   $(services_line || echo 'the agent does not answer')"
 echo "socket:     $socket"
-echo "port:       $(state_get port | sed 's/^$/none/')"
+port=$(state_get port)
+echo "port:       ${port:-none}"
 echo "leader:     pid $leader"
 others

@@ -1,0 +1,66 @@
+# Bash completion for incidentops(1). Installed as /usr/share/bash-completion/completions/incidentops.
+
+# The names of the services, from the agent that the words so far speak of; none when it does not answer at once.
+_incidentops_services() {
+    local socket=() i
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        case ${COMP_WORDS[i]} in
+        --socket | --url) socket=("${COMP_WORDS[i]}" "${COMP_WORDS[i + 1]-}") ;;
+        esac
+    done
+    # A shell leaves a URL in pieces at its colons; over TCP there is nothing to complete then.
+    [[ ${socket[0]-} != --url ]] || return 0
+    "${COMP_WORDS[0]/#\~/$HOME}" status --json --timeout 1 "${socket[@]/#\~/$HOME}" 2>/dev/null |
+        grep -oE '"[a-z][a-z0-9-]*": \{"status": "(up|down)"' | cut -d '"' -f 2
+}
+
+_incidentops() {
+    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command='' i
+    local commands='status ping start stop restart remediate incident resolve logs events system audit health'
+    local options='--json --socket --url --timeout --version --help'
+    COMPREPLY=()
+    case $before in
+    --socket)
+        compopt -o filenames 2>/dev/null
+        mapfile -t COMPREPLY < <(compgen -f -- "$word")
+        return
+        ;;
+    --service)
+        mapfile -t COMPREPLY < <(compgen -W "$(_incidentops_services)" -- "$word")
+        return
+        ;;
+    --url | --timeout | --limit) return ;;
+    esac
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        case ${COMP_WORDS[i]} in
+        --socket | --url | --timeout) ((i++)) ;;
+        -*) ;;
+        *)
+            command=${COMP_WORDS[i]}
+            break
+            ;;
+        esac
+    done
+    if [[ $word == -* ]]; then
+        case $command in
+        stop) options+=' --yes' ;;
+        audit) options+=' --service --limit' ;;
+        esac
+        mapfile -t COMPREPLY < <(compgen -W "$options" -- "$word")
+        return
+    fi
+    case $command in
+    '') mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$word") ;;
+    status | ping | start | stop | restart)
+        mapfile -t COMPREPLY < <(compgen -W "$(_incidentops_services)" -- "$word")
+        ;;
+    incident | resolve | logs)
+        # One service: nothing more once it is there.
+        if ((i == COMP_CWORD - 1)) || [[ $before == -* ]]; then
+            mapfile -t COMPREPLY < <(compgen -W "$(_incidentops_services)" -- "$word")
+        fi
+        ;;
+    esac
+}
+
+complete -F _incidentops incidentops
