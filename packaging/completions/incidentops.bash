@@ -33,7 +33,7 @@ _incidentops() {
     esac
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
-        --socket | --url | --timeout) ((i++)) ;;
+        --socket | --url | --timeout | :) ((i++)) ;; # bash leaves a URL in pieces, each after a colon
         -*) ;;
         *)
             command=${COMP_WORDS[i]}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
 from incidentops_agent.cli import reading, watching
+from incidentops_agent.cli.__main__ import main
 
 from .conftest import HERE, FakeAgent, FakeTcpAgent, Handler, Run, answer_file
 
@@ -332,8 +332,6 @@ def test_a_stream_that_says_nothing_is_dead(agent: FakeAgent, run: Run, monkeypa
 
 
 def test_over_tcp(tcp_agent: FakeTcpAgent, run: Run, capsys: pytest.CaptureFixture[str]) -> None:
-    from incidentops_agent.cli.__main__ import main
-
     tcp_agent.on("GET", "/services", {"redis": UP})
     assert main(["status", "--url", tcp_agent.url + "/"]) == 0
     assert capsys.readouterr().out
@@ -343,8 +341,6 @@ def test_over_tcp(tcp_agent: FakeTcpAgent, run: Run, capsys: pytest.CaptureFixtu
 def test_the_socket_of_the_environment(
     agent: FakeAgent, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from incidentops_agent.cli.__main__ import main
-
     agent.on("GET", "/services", {"redis": UP})
     monkeypatch.setenv("INCIDENTOPS_SOCKET", str(agent.path))
     assert main(["status"]) == 0
@@ -381,8 +377,6 @@ def test_wrong_usage(run: Run, arguments: list[str]) -> None:
     ["localhost:8000", "https://localhost", "http://", "http://a:0", "http://a:70000", "http://a/b", "http://a\r\nb"],
 )
 def test_wrong_urls(url: str, capsys: pytest.CaptureFixture[str]) -> None:
-    from incidentops_agent.cli.__main__ import main
-
     assert main(["status", "--url", url]) == 2
     assert "http://localhost:8000" in capsys.readouterr().err
 
@@ -392,14 +386,3 @@ def test_help(run: Run, arguments: list[str]) -> None:
     result = run(*arguments)
     assert (result.code, result.err) == (0, "")
     assert "incidentops" in result.out
-
-
-def test_the_manual_page_names_every_word_and_option() -> None:
-    from incidentops_agent.cli.options import parser
-
-    page = (Path(__file__).parents[3] / "packaging" / "man" / "incidentops.1").read_text()
-    text = parser().format_help()
-    for word in re.findall(r"^    ([a-z]+)  ", text, re.MULTILINE):
-        assert re.search(rf"^\.(It )?(Cm|Ic) {word}\b", page, re.MULTILINE), word
-    for option in set(re.findall(r"--([a-z]+)", text)):
-        assert f"Fl -{option}" in page, option
