@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from . import access, openapi, views
+from . import access, events, openapi, views
 from .ports import BusError
 from .routes import ROUTES, Route
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from .access import Access
     from .actions import Actions
     from .engine import Engine, Service
-    from .model import Peer
-    from .ports import Audit, Metrics, System
+    from .model import JournalEntry, Peer
+    from .ports import Audit, Journal, Metrics, System
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +30,7 @@ HEARTBEAT = 4.0
 STALLED = 10.0
 """Seconds after which a reader of the event stream that takes nothing is cut off."""
 AUDIT_ROWS_MOST = 1000
+JOURNAL_LINES_MOST = 5000
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 _CODES = {"not-installed": 409, "masked": 409, "superseded": 409, "unresponsive": 409, "not-permitted": 503}
@@ -51,6 +52,12 @@ def reply(body: Any, status: int = 200) -> web.Response:
 
 def refusal(error: ApiError) -> web.Response:
     return reply({"kind": error.kind, "message": str(error), **error.extra}, error.status)
+
+
+def cut(request: web.BaseRequest) -> None:
+    """End a connection whose client takes nothing any more."""
+    if request.transport is not None:
+        request.transport.abort()
 
 
 class Router:
@@ -99,6 +106,7 @@ class Api:
         actions: Actions,
         audit: Audit,
         system: System,
+        journal: Journal,
         metrics: Metrics,
         judge: Access,
         stops_with: Callable[[str], Awaitable[list[str]]],
@@ -107,6 +115,7 @@ class Api:
         self._actions = actions
         self._audit = audit
         self._system = system
+        self._journal = journal
         self._metrics = metrics
         self._access = judge
         self._stops_with = stops_with
@@ -208,10 +217,7 @@ class Api:
 
     async def audit(self, request: web.BaseRequest, _parameter: str, _peer: Peer) -> web.StreamResponse:
         limit, before = self._whole(request, "limit", 100), self._whole(request, "before", None)
-        unknown = set(request.query) - {"service", "limit", "before"}
-        if unknown:
-            wrong = min(unknown)[:50]
-            raise ApiError(400, "malformed", f"cannot take the query parameter {wrong!r}; use service, limit, before")
+        self._only(request, "service", "limit", "before")
         service = request.query.get("service")
         if service is not None:
             self._service(service)
@@ -222,6 +228,13 @@ class Api:
         return reply([{"seq": seq, **views.audit_row(row)} for seq, row in rows])
 
     @staticmethod
+    def _only(request: web.BaseRequest, *known: str) -> None:
+        unknown = set(request.query) - set(known)
+        if unknown:
+            wrong = min(unknown)[:50]
+            raise ApiError(400, "malformed", f"cannot take the query parameter {wrong!r}; use {', '.join(known)}")
+
+    @staticmethod
     def _whole(request: web.BaseRequest, name: str, default: int | None) -> int | None:
         given = request.query.get(name)
         if given is None:
@@ -230,9 +243,49 @@ class Api:
             raise ApiError(400, "malformed", f"cannot take {name}={given[:50]!r}; give a whole number, 0 or more")
         return int(given)
 
-    async def events(self, request: web.BaseRequest, _parameter: str, _peer: Peer) -> web.StreamResponse:
+    async def journal(self, request: web.BaseRequest, parameter: str, _peer: Peer) -> web.StreamResponse:
+        unit = self._service(parameter).unit_name
+        self._only(request, "lines", "follow")
+        lines = min(self._whole(request, "lines", 100) or 0, JOURNAL_LINES_MOST)
+        try:
+            if request.query.get("follow", "0") != "0":
+                return await self._follow_journal(request, unit, lines)
+            return reply([views.journal_entry(entry) for entry in await self._journal.recent(unit, lines)])
+        except OSError as error:
+            raise ApiError(503, "journal-unreadable", str(error)) from error
+
+    async def _follow_journal(self, request: web.BaseRequest, unit: str, lines: int) -> web.StreamResponse:
+        entries = self._journal.follow(unit, lines)
+        response = await self._open_stream(request)
+        coming: asyncio.Future[JournalEntry] | None = None
+        try:
+            while True:
+                coming = coming or asyncio.ensure_future(anext(entries))
+                done, _ = await asyncio.wait([coming], timeout=HEARTBEAT)
+                chunk = events.encode("heartbeat", b"{}")
+                if done:
+                    chunk = events.encode("entry", json.dumps(views.journal_entry(coming.result())).encode())
+                    coming = None
+                await asyncio.wait_for(response.write(chunk), STALLED)
+        except StopAsyncIteration:
+            return response
+        except (OSError, TimeoutError):
+            cut(request)
+        finally:
+            if coming is not None:
+                coming.cancel()
+                await asyncio.gather(coming, return_exceptions=True)
+            await entries.aclose()
+        return response
+
+    @staticmethod
+    async def _open_stream(request: web.BaseRequest) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
         await response.prepare(request)
+        return response
+
+    async def events(self, request: web.BaseRequest, _parameter: str, _peer: Peer) -> web.StreamResponse:
+        response = await self._open_stream(request)
         broker = self._engine.broker
         reader = broker.open(request.headers.get("Last-Event-ID", ""))
         try:
@@ -240,8 +293,7 @@ class Api:
                 chunk = await reader.next(HEARTBEAT)
                 await asyncio.wait_for(response.write(chunk), STALLED)
         except (TimeoutError, ConnectionError):
-            if request.transport is not None:
-                request.transport.abort()
+            cut(request)
         finally:
             broker.close(reader)
         return response

@@ -28,6 +28,7 @@ from .metrics import AgentMetrics
 from .prober import ServiceProber
 from .server import Doors
 from .system import SAMPLE_INTERVAL, SystemSampler
+from .unit_journal import UnitJournal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -94,6 +95,7 @@ class Agent:
             self._actions,
             self._audit,
             self._system,
+            UnitJournal(),
             self._metrics,
             Access(loaded.settings, self._wsl),
             self._bus.stops_with,

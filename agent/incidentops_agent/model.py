@@ -192,6 +192,17 @@ class AuditRow:
 
 
 @dataclass(frozen=True, slots=True)
+class JournalEntry:
+    """One line of a unit's journal. ``at`` is seconds since the epoch, ``priority`` 0 (emergency) to 7 (debug)."""
+
+    at: float
+    priority: int
+    identifier: str
+    pid: int | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class JobResult:
     """How a systemd job ended: ``done``, ``failed``, ``timeout``, ``dependency``, ``canceled``, ``skipped`` ..."""
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from asyncio import Future
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 
-    from .model import AuditRow, JobResult, ProbeResult, Resources, ServiceSpec, UnitView
+    from .model import AuditRow, JobResult, JournalEntry, ProbeResult, Resources, ServiceSpec, UnitView
 
 
 class BusError(Exception):
@@ -117,6 +117,18 @@ class Metrics(Protocol):
 
     def text(self) -> bytes:
         """All metrics in Prometheus' text format."""
+        ...
+
+
+class Journal(Protocol):
+    """The journal of a unit. Both raise OSError when it can't be read."""
+
+    async def recent(self, unit: str, lines: int) -> list[JournalEntry]:
+        """The newest entries, oldest of them first."""
+        ...
+
+    def follow(self, unit: str, lines: int) -> AsyncGenerator[JournalEntry]:
+        """The newest entries and then what comes, until closed."""
         ...
 
 

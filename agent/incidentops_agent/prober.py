@@ -32,6 +32,11 @@ def make(spec: ServiceSpec) -> Probe:
     return made
 
 
+def complaints(detail: dict[str, str]) -> str:
+    """What a service that answers has to say of the ones that it needs, as a sentence; empty when all is well."""
+    return "; ".join(f"it answers, but says of {name}: {word}" for name, word in detail.items() if word != "ok")
+
+
 class ServiceProber:
     """ports.Prober."""
 
@@ -55,7 +60,7 @@ class ServiceProber:
         except ProbeUnavailableError as error:
             outcome, sentence = ProbeOutcome.UNAVAILABLE, str(error)
         else:
-            return ProbeResult(ProbeOutcome.OK, time.perf_counter() - began, detail=detail)
+            return ProbeResult(ProbeOutcome.OK, time.perf_counter() - began, complaints(detail), detail)
         latency = time.perf_counter() - began
         return ProbeResult(outcome, latency, sentence)
 

@@ -77,7 +77,7 @@ def _active_health(unit: UnitView, probe: ProbeView, spec: ServiceSpec, now: flo
         return Health(State.HEALTHY)
     last = probe.last
     if last.outcome is ProbeOutcome.OK:
-        return Health(State.HEALTHY)
+        return Health(State.HEALTHY, last.message)
     if last.outcome is ProbeOutcome.UNAVAILABLE:
         return Health(State.HEALTHY, f"not probed: {last.message}")
     waiting = not probe.ever_ok and now - unit.active_enter_usec / 1e6 < START_GRACE

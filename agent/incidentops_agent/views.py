@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from . import rules
 
 if TYPE_CHECKING:
-    from .model import Actor, AuditRow, Health, ProbeView, Resources, ServiceSpec, UnitView
+    from .model import Actor, AuditRow, Health, JournalEntry, ProbeView, Resources, ServiceSpec, UnitView
 
 
 def iso(seconds: float) -> str:
@@ -99,6 +99,16 @@ def audit_row(row: AuditRow) -> dict[str, Any]:
         "job_id": row.job_id,
         "invocation_id": row.invocation_id,
         "duration_seconds": round(row.duration, 4) if row.duration is not None else None,
+    }
+
+
+def journal_entry(entry: JournalEntry) -> dict[str, Any]:
+    return {
+        "at": iso(entry.at),
+        "priority": entry.priority,
+        "identifier": entry.identifier,
+        "pid": entry.pid,
+        "message": entry.message,
     }
 
 

@@ -1,0 +1,153 @@
+"""Jobs of systemd, followed until what they were for is true: a start until the probe answers, a stop until down."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from . import rules
+from .model import ProbeOutcome, State
+from .ports import BusError
+
+if TYPE_CHECKING:
+    from .engine import Engine, Service
+    from .ports import Bus, Job
+
+FASTEST_PROBE, SLOWEST_PROBE, PROBE_GROWTH = 0.01, 0.1, 1.2
+"""Seconds between the probes that await a start; each pause is PROBE_GROWTH times the one before."""
+STOP_CHECK = 0.05
+"""Seconds that a probe may take to show that something still answers after a stop."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """How an action ended: ``ok``, ``unchanged`` (nothing was to be done) or ``failed``."""
+
+    outcome: str
+    reason: str = ""
+    kind: str = ""
+    job_id: int | None = None
+
+
+class Jobs:
+    """Starts, stops and restarts units, and judges how that went."""
+
+    def __init__(self, engine: Engine, bus: Bus) -> None:
+        self._engine = engine
+        self._bus = bus
+
+    async def perform(self, service: Service, verb: str) -> Outcome:
+        """Bring a service where ``verb`` (start, stop, restart) wants it; never raises BusError."""
+        unit = service.unit
+        if not self._engine.bus_answering:
+            return Outcome("failed", "systemd does not answer", "systemd-unreachable")
+        if unit is None or service.health.state is State.NOT_INSTALLED:
+            return Outcome("failed", service.health.reason, "not-installed")
+        if unit.load_state == "masked" and verb != "stop":
+            return Outcome("failed", service.health.reason, "masked")
+        if verb == "start" and unit.active_state == "active" and not service.main_exited:
+            return await self._already_active(service)
+        if verb == "stop" and unit.active_state in ("inactive", "failed"):
+            return Outcome("unchanged", "it was not running")
+        try:
+            job = await self._bus.job(verb, unit.unit)
+        except BusError as error:
+            return Outcome("failed", str(error), error.kind)
+        if verb == "stop":
+            return await self._await_stop(service, job)
+        return await self._await_start(service, job, unit.invocation_id)
+
+    async def _already_active(self, service: Service) -> Outcome:
+        if service.probeable:
+            await self._engine.probe_now(service)
+        if service.health.up:
+            return Outcome("unchanged", "it was already running")
+        return Outcome(
+            "failed",
+            f"{service.unit_name} is active already but does not work ({service.health.reason}); restart it instead",
+            "unresponsive",
+        )
+
+    async def _await_stop(self, service: Service, job: Job) -> Outcome:
+        deadline = service.spec.stop_deadline
+        try:
+            done = await asyncio.wait_for(asyncio.shield(job.done), deadline)
+        except TimeoutError:
+            return Outcome(
+                "failed", f"systemd has not stopped it within {deadline:g} s and goes on trying", "timeout", job.job_id
+            )
+        except BusError as error:
+            return Outcome("failed", str(error), error.kind)
+        if done.result != "done":
+            return Outcome("failed", f"the stop job ended as {done.result!r}", f"job-{done.result}", done.job_id)
+        note = ""
+        if service.spec.probe.kind != "none":
+            still = await self._engine.prober.probe(service.spec, STOP_CHECK)
+            if still.outcome is ProbeOutcome.OK:
+                note = "its unit is stopped, but something else still answers in its place"
+        return Outcome("ok", note, job_id=done.job_id)
+
+    async def _await_start(self, service: Service, job: Job, old_invocation: str) -> Outcome:
+        """Until the probe answers, the job fails, the unit falls over after it, a stop supersedes it, or time is up."""
+        deadline = service.spec.start_deadline
+        prober = asyncio.create_task(self._probe_quickly(service), name=f"start-probe {service.spec.name}")
+        try:
+            async with asyncio.timeout(deadline):
+                return await self._watch_start(service, job, old_invocation)
+        except TimeoutError:
+            reason = f"it does not answer its probe after {deadline:g} s ({service.health.reason})"
+            return Outcome("failed", reason, "timeout", job.job_id)
+        finally:
+            prober.cancel()
+            await asyncio.gather(prober, return_exceptions=True)
+
+    async def _watch_start(self, service: Service, job: Job, old_invocation: str) -> Outcome:
+        superseded: asyncio.Future[Any] = asyncio.ensure_future(service.superseded.wait())
+        try:
+            while True:
+                changed: asyncio.Future[Any] = asyncio.ensure_future(self._engine.changed(service).wait())
+                verdict = self._judge_start(service, job, old_invocation)
+                if verdict is None:
+                    waits = {superseded, changed} if job.done.done() else {superseded, changed, job.done}
+                    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+                changed.cancel()
+                if verdict is not None:
+                    return verdict
+                if superseded.done():
+                    return Outcome("failed", "it was superseded by a stop", "superseded", job.job_id)
+        finally:
+            superseded.cancel()
+
+    @staticmethod
+    def _judge_start(service: Service, job: Job, old_invocation: str) -> Outcome | None:
+        """The outcome as far as it can be told now; None while it is open."""
+        unit = service.unit
+        fresh = unit is not None and unit.invocation_id != old_invocation
+        if fresh and service.health.up:
+            return Outcome("ok", job_id=job.job_id)
+        if not job.done.done():
+            return None
+        error = job.done.exception()
+        if error is not None:
+            kind = error.kind if isinstance(error, BusError) else "systemd-unreachable"
+            return Outcome("failed", str(error), kind)
+        done = job.done.result()
+        if done.result != "done":
+            reason = f"the job ended as {done.result!r}"
+            if unit is not None and service.health.state is State.FAILED:
+                reason = rules.failure_reason(unit)
+            elif done.result == "dependency":
+                reason = "a unit that it requires could not be started"
+            return Outcome("failed", reason, f"job-{done.result}", done.job_id)
+        if service.health.state in (State.FAILED, State.STOPPED):
+            return Outcome("failed", f"it ended at once: {service.health.reason}", "ended-at-once", done.job_id)
+        return None
+
+    async def _probe_quickly(self, service: Service) -> None:
+        """Kick the service's probe again and again, sooner at first: a start is over when the probe answers."""
+        pause = FASTEST_PROBE
+        while True:
+            service.kick.set()
+            await asyncio.sleep(pause)
+            pause = min(pause * PROBE_GROWTH, SLOWEST_PROBE)

@@ -1,0 +1,51 @@
+"""Writes down what operators do: the audit trail, the metrics and the event stream get the same row."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from . import views
+from .model import AuditRow
+
+if TYPE_CHECKING:
+    from .engine import Engine, Service
+    from .jobs import Outcome
+    from .model import Actor
+    from .ports import Audit
+
+
+class Recorder:
+    """Makes and writes audit rows."""
+
+    def __init__(self, engine: Engine, audit: Audit) -> None:
+        self._engine = engine
+        self._audit = audit
+
+    async def write(self, row: AuditRow) -> bool:
+        """True when the row is safely stored."""
+        return await self._audit.append(row)
+
+    def requested(self, action: str, name: str, who: Actor) -> AuditRow:
+        """The row that an action begins with; not written yet."""
+        return AuditRow(uuid.uuid4().hex, "requested", self._engine.now(), action, name, who)
+
+    async def finish(
+        self, row: AuditRow, service: Service | None, result: Outcome, sentence: str, seconds: float
+    ) -> bool:
+        self._engine.metrics.action(row.action, row.service, result.outcome, seconds)
+        finished = replace(
+            row,
+            phase="finished",
+            at=self._engine.now(),
+            outcome=result.outcome,
+            reason=result.reason,
+            sentence=sentence,
+            job_id=result.job_id,
+            invocation_id=service.unit.invocation_id if service and service.unit else "",
+            duration=seconds,
+        )
+        recorded = await self._audit.append(finished)
+        self._engine.broker.publish("action", views.audit_row(finished))
+        return recorded
