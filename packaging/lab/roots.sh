@@ -130,10 +130,10 @@ keep_newest() {
         folder=${folder%/}
         grep -qF "$folder" /proc/self/mounts || rm -rf --one-file-system "$folder"
     done
-    # unfinished ones whose builder is gone
+    # unfinished ones, unless their builder holds its lock
     for folder in "$cache/$1"-*.part; do
         [ ! -d "$folder" ] || flock -n "$cache/lock/$(basename "$folder" .part)" \
-            rm -rf --one-file-system "$folder"
+            rm -rf --one-file-system "$folder" || true
     done
 }
 

@@ -1,27 +1,22 @@
 """Every shell script of the project passes shellcheck, without exemptions but those argued for in the script itself."""
 
-import subprocess
-from pathlib import Path
+from __future__ import annotations
 
-TOP = Path(__file__).resolve().parents[2]
+import subprocess
+
+from lint.files import TOP, project_files
+
+SHELLS = (b"#!/bin/sh", b"#!/bin/bash", b"# shellcheck shell=")
 
 
 def shell_scripts() -> list[str]:
-    """The tracked and not yet tracked files that are shell scripts, relative to the top."""
-    names = subprocess.run(
-        ["git", "-c", f"safe.directory={TOP}", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=TOP,
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout.split("\0")
-    return [name for name in sorted(filter(None, names)) if (TOP / name).is_file() and is_shell(TOP / name)]
-
-
-def is_shell(path: Path) -> bool:
-    with path.open("rb") as file:
-        first = file.readline(100)
-    return first.startswith((b"#!/bin/sh", b"#!/bin/bash", b"# shellcheck shell="))
+    """The scripts, relative to TOP, known by their first line."""
+    found = []
+    for path in project_files():
+        with (TOP / path).open("rb") as file:
+            if file.readline(100).startswith(SHELLS):
+                found.append(str(path))
+    return found
 
 
 def test_shell_scripts_pass_shellcheck() -> None:
