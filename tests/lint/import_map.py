@@ -20,13 +20,16 @@ AGENT = "incidentops_agent"
 LAYERS = (
     "__main__",
     "app",
-    "audit bus exits journal meter metrics prober system",
+    "audit bus exits journal meter metrics prober system unit_journal",
     "probes.http probes.postgres probes.rabbitmq probes.redis probes.worker",
     "probes.amqp",
     "credentials probes.base",
     "server",
     "api",
     "actions openapi",
+    "remediation",
+    "recorder",
+    "jobs",
     "engine",
     "access configuration events peer polkit routes views",
     "rules",
@@ -42,7 +45,7 @@ ISLAND_OF = {"_pystemd": "bus_worker"}
 
 # Only these modules of the agent may import these.
 ONLY_IN = {
-    f"{AGENT}.engine": ("actions", "api", "app", "metrics"),
+    f"{AGENT}.engine": ("actions", "api", "app", "jobs", "metrics", "recorder", "remediation"),
     "aiohttp": ("api", "server", "probes.http"),
     "aiohttp.web": ("api", "server"),
     "pika": ("probes.amqp", "probes.worker"),
