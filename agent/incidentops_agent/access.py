@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 ROOT = 0
 LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
-_RANKS = {Level.ANONYMOUS: 0, Level.OBSERVE: 1, Level.OPERATE: 2}
-
 
 def on_wsl(osrelease: Path = Path("/proc/sys/kernel/osrelease")) -> bool:
     try:
@@ -37,17 +35,22 @@ class Access:
 
     def level(self, peer: Peer) -> Level:
         """The highest level of a peer."""
-        if peer.uid is None:
-            return Level.ANONYMOUS
-        if self._wsl and peer.door == "tcp" and peer.uid == ROOT:
-            # Windows programs come through a relay that root owns: this uid says nothing about who it is.
-            return Level.ANONYMOUS
-        if peer.uid == ROOT or peer.uid in self._settings.operator_uids or self._in_operator_group(peer):
-            return Level.OPERATE
-        return Level.OBSERVE
+        return next(level for level in (Level.OPERATE, Level.OBSERVE, Level.ANONYMOUS) if self.allows(peer, level))
 
     def allows(self, peer: Peer, wanted: Level) -> bool:
-        return _RANKS[self.level(peer)] >= _RANKS[wanted]
+        if wanted is Level.ANONYMOUS:
+            return True
+        if not self._vouched_for(peer):
+            return False
+        # Only who wants to act is looked up in the user database, which may be slow.
+        return wanted is Level.OBSERVE or self._operates(peer)
+
+    def _vouched_for(self, peer: Peer) -> bool:
+        # On WSL, Windows programs come through a relay that root owns: that uid says nothing about who it is.
+        return peer.uid is not None and not (self._wsl and peer.door == "tcp" and peer.uid == ROOT)
+
+    def _operates(self, peer: Peer) -> bool:
+        return peer.uid == ROOT or peer.uid in self._settings.operator_uids or self._in_operator_group(peer)
 
     def _in_operator_group(self, peer: Peer) -> bool:
         if peer.pid == 0 or peer.uid is None:

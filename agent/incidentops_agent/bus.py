@@ -103,7 +103,8 @@ class BusClient:
             await self._request({"op": "watch", "specs": self._specs})
             self._listener.on_bus(True)
         except BusError as error:
-            log.warning("systemd did not tell the state of its units: %s", error)
+            log.info("systemd did not tell the state of its units: %s", error)
+            return  # the worker ends itself after that
         while True:
             await asyncio.sleep(PING_INTERVAL)
             ping = asyncio.ensure_future(self._request({"op": "ping"}))

@@ -64,6 +64,9 @@ VERBS = {
 # their inverses".
 STOPS_TOO = (b"RequiredBy", b"RequisiteOf", b"BoundBy", b"ConsistsOf", b"PropagatesStopTo")
 
+QUIET_MS = 50
+"""Milliseconds without news after which there is time for what is not urgent."""
+
 Record = dict[str, str | int | bool]
 Handler = Callable[[bytes, Any], None]
 """Takes the object path and the body of a signal."""
@@ -113,6 +116,7 @@ class BusWorker:
         self.inbox: list[tuple[Handler, bytes, Any]] = []
         self.refresh_wanted = False
         self.resolve_wanted = False
+        self.groups_due: set[bytes] = set()
 
     # -- calls to PID 1
 
@@ -177,7 +181,6 @@ class BusWorker:
         record = self.records.get(path)
         if record is None:
             return
-        was_active = record.get("active_state")
         for key, value in body[1].items():
             field = FIELDS.get(key)
             if field is not None:
@@ -185,9 +188,8 @@ class BusWorker:
                 if record.get(field) != fresh:
                     record[field] = fresh
                     self.dirty.add(path)
-        if record.get("active_state") != was_active:  # the control group comes and goes without a signal
-            group = self.bus.get_property(SYSTEMD, path, SERVICE, b"ControlGroup", b"s")
-            record["control_group"] = group.decode()
+                    if field == "active_state":  # the control group comes and goes without a signal
+                        self.groups_due.add(path)
 
     # -- units
 
@@ -244,6 +246,18 @@ class BusWorker:
         self.dirty.discard(path)
         self.send({"event": "unit", "spec": spec, "record": self.records[path]})
 
+    def read_groups(self) -> None:
+        """Read the control groups that may have come or gone. Only when nothing else is to be done: PID 1 is busy while
+        it starts or stops a unit, and who waits for the end of that must not wait for this."""
+        for path in self.groups_due:
+            record = self.records.get(path)
+            if record is not None:
+                group = self.bus.get_property(SYSTEMD, path, SERVICE, b"ControlGroup", b"s").decode()
+                if record.get("control_group") != group:
+                    record["control_group"] = group
+                    self.dirty.add(path)
+        self.groups_due.clear()
+
     def flush(self) -> None:
         """Tell the parent what changed since the last flush."""
         for path in self.dirty:
@@ -280,7 +294,8 @@ class BusWorker:
         try:
             answer = self.perform(request)
         except DBusBaseError as error:
-            if not connection_works(self.bus):
+            # A watch that was cut short leaves units unread: a fresh worker begins anew.
+            if request["op"] == "watch" or not connection_works(self.bus):
                 raise
             self.send({"reply": request["id"], "error": type(error).__name__, "message": text(error.err_message)})
         else:
@@ -316,7 +331,9 @@ class BusWorker:
         buffer = b""
         while True:
             self.drain()
-            ready = {descriptor for descriptor, _ in poll.poll()}
+            ready = {descriptor for descriptor, _ in poll.poll(QUIET_MS if self.groups_due else None)}
+            if not ready:
+                self.read_groups()
             if self.parent.fileno() in ready:
                 data = self.parent.recv(65536)
                 if not data:

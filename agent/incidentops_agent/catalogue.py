@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 UNIT = r"[A-Za-z0-9:_.\\@-]+\.service"
-UNIT_PATTERN = r"[A-Za-z0-9:_.\\@-]*\*[A-Za-z0-9:_.\\@-]*\.service"
+UNIT_PATTERN = r"[A-Za-z0-9:_.\\-]+@[A-Za-z0-9:_.\\-]*\*[A-Za-z0-9:_.\\-]*\.service"
+"""Only the instances of one template: a wider pattern would let the agent control units that nobody meant."""
 
 # Units that the machine or the agent itself can't do without: never controlled, whatever a file says.
 FORBIDDEN = re.compile(
@@ -104,7 +105,7 @@ def _service(name: str, section: edge.Section) -> ServiceSpec:
     unit = section.text(
         "unit",
         pattern=f"{UNIT}|{UNIT_PATTERN}",
-        wanted="the name of a .service unit, or a pattern with one *, such as postgresql@*-main.service",
+        wanted="the name of a .service unit, or one * in the instance of a template, such as postgresql@*-main.service",
     )
     if FORBIDDEN.fullmatch(unit.replace("*", "x")):
         section.problem("unit", f"is {unit!r}, which this machine needs to stay under control; choose another unit")

@@ -80,7 +80,7 @@ def _active_health(unit: UnitView, probe: ProbeView, spec: ServiceSpec, now: flo
         return Health(State.HEALTHY, last.message)
     if last.outcome is ProbeOutcome.UNAVAILABLE:
         return Health(State.HEALTHY, f"not probed: {last.message}")
-    waiting = not probe.ever_ok and now - unit.active_enter_usec / 1e6 < START_GRACE
+    waiting = not probe.ever_ok and 0 <= now - unit.active_enter_usec / 1e6 < START_GRACE
     if last.outcome is ProbeOutcome.NONE or (waiting and probe.failures):
         return Health(State.STARTING, "active, its first answer to the probe is awaited")
     if probe.failures >= FAILURES_UNTIL_UNRESPONSIVE:
