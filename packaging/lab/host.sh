@@ -5,6 +5,10 @@
 cache=${INCIDENTOPS_LAB_CACHE:-/var/cache/incidentops-lab}
 top=$(realpath "$here/../..")
 
+# Whatever ends a script before its time is said, never silent.
+set -E
+trap 'say "cannot go on: \"$BASH_COMMAND\" failed (${BASH_SOURCE[0]##*/}, line $LINENO)"' ERR
+
 say() { printf 'lab: %s\n' "$*" >&2; }
 
 # A sentence for a person; the caller words it "cannot ...".

@@ -22,4 +22,4 @@ name_machine "$name"
 become_root "$here/shell.sh" "${arguments[@]}"
 running || die "cannot enter $machine: it is not running (./lab up$option starts it)"
 [ $# -gt 0 ] || set -- bash --login
-enter "$@"
+enter "$@" || exit

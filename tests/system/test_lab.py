@@ -1,79 +1,41 @@
 """The lab machine itself: side by side, cleared away, interrupted, and who may use its TCP door."""
 
-import json
+from __future__ import annotations
+
 import os
 import re
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from system.machine import TOP, Lab, eventually, free_port
 
-pytestmark = pytest.mark.lab
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
-TOP = Path(__file__).resolve().parents[2]
 CGROUPS = [Path("/sys/fs/cgroup/unified"), Path("/sys/fs/cgroup"), Path("/sys/fs/cgroup/system.slice")]
 NOBODY = 65534
 
 
-def lab(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+def lab(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [TOP / "lab", *words], env=os.environ | variables, capture_output=True, text=True, timeout=600, check=False
+        [TOP / "lab", *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=600, check=False
     )
 
 
-@dataclass(frozen=True)
-class Machine:
-    """A running lab machine; `port` is None when it has no TCP door."""
-
-    name: str
-    port: int | None = None
-
-    @property
-    def runtime(self) -> Path:
-        return Path(f"/run/incidentops-lab-{self.name}")
-
-    @property
-    def keep(self) -> Path:
-        return Path(f"/run/incidentops-machines/incidentops-lab-{self.name}")
-
-    def state(self, key: str) -> str:
-        found = re.findall(rf"^{key}=(.*)$", (self.keep / "state").read_text(), re.MULTILINE)
-        return str(found[-1])
-
-    def shell(self, *command: str) -> str:
-        done = lab("shell", "--name", self.name, "--", *command)
-        assert done.returncode == 0, done.stderr
-        return done.stdout.strip()
-
-    def main_pid(self, unit: str) -> int:
-        return int(self.shell("systemctl", "show", "--property=MainPID", "--value", unit))
-
-    def services(self) -> dict[str, str]:
-        answer = subprocess.run(
-            ["curl", "-sS", "--fail", "--unix-socket", self.runtime / "agent.sock", "http://localhost/services"],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        return {name: service["status"] for name, service in json.loads(answer.stdout).items()}
+def kept(machine: Lab) -> Path:
+    """Where the host keeps what it must remember of a machine."""
+    return Path(f"/run/incidentops-machines/incidentops-lab-{machine.name}")
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 10) -> None:
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, "the condition did not come true in time"
-        time.sleep(0.02)
+def remembered(machine: Lab, *keys: str) -> list[str]:
+    """The pids that the host remembers under these keys."""
+    state = (kept(machine) / "state").read_text()
+    return [re.findall(rf"^{key}=(\d+) ", state, re.MULTILINE)[-1] for key in keys]
 
 
 def curl(url: str, user: int) -> subprocess.CompletedProcess[str]:
@@ -84,40 +46,38 @@ def curl(url: str, user: int) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture(scope="module")
-def pair() -> Iterator[tuple[Machine, Machine]]:
+def pair() -> Iterator[tuple[Lab, Lab]]:
     """Two machines side by side, the first with a TCP door."""
     if os.geteuid() != 0:
         pytest.skip("looks into the processes of other users, which needs root")
-    one = Machine(f"test-{os.getpid()}-one", free_port())
-    two = Machine(f"test-{os.getpid()}-two")
+    one = Lab(f"test-{os.getpid()}-one", free_port())
+    two = Lab(f"test-{os.getpid()}-two")
     try:
         for machine in (one, two):
             began = time.monotonic()
-            up = lab("up", "--name", machine.name, *(["--port", str(machine.port)] if machine.port else []))
-            assert up.returncode == 0, up.stderr
+            machine.up()
             print(f"\n./lab up --name {machine.name}: {time.monotonic() - began:.1f} s")
         yield one, two
     finally:
-        for machine in (one, two):
-            lab("down", "--name", machine.name)
+        one.down()
+        two.down()
 
 
-def test_a_kill_in_one_machine_is_not_felt_in_the_other(pair: tuple[Machine, Machine]) -> None:
+def test_a_kill_in_one_machine_is_not_felt_in_the_other(pair: tuple[Lab, Lab]) -> None:
     one, two = pair
-    before = {unit: two.main_pid(unit) for unit in ("redis-server", "rabbitmq-server", "incidentops-worker")}
-    victim = one.main_pid("redis-server")
-    one.shell("kill", "-KILL", str(victim))
-    wait_until(lambda: one.services()["redis"] == "down")
-    assert {unit: two.main_pid(unit) for unit in before} == before
-    assert set(two.services().values()) == {"up"}
-    assert two.shell("systemctl", "list-units", "--failed", "--no-legend") == ""
-    one.shell("systemctl", "reset-failed", "redis-server")
-    one.shell("systemctl", "start", "redis-server")
-    wait_until(lambda: set(one.services().values()) == {"up"})
+    units = ("redis-server", "rabbitmq-server", "incidentops-worker")
+    before = [two.main_pid(unit) for unit in units]
+    one.run("kill", "-KILL", str(one.main_pid("redis-server")))
+    eventually(lambda: one.states()["redis"] == "failed")
+    assert [two.main_pid(unit) for unit in units] == before
+    assert two.all_up()
+    assert two.output("systemctl", "list-units", "--failed", "--no-legend") == ""
+    one.post("/start/redis")
+    eventually(one.all_up)
 
 
-def test_each_machine_has_a_cgroup_and_a_network_of_its_own(pair: tuple[Machine, Machine]) -> None:
-    leaders = [machine.state("leader").split()[0] for machine in pair]
+def test_each_machine_has_a_cgroup_and_a_network_of_its_own(pair: tuple[Lab, Lab]) -> None:
+    leaders = [remembered(machine, "leader")[0] for machine in pair]
     for machine, leader in zip(pair, leaders, strict=True):
         cgroups = Path(f"/proc/{leader}/cgroup").read_text()
         assert re.search(rf"^0::.*/incidentops-lab-{machine.name}[./]", cgroups, re.MULTILINE)
@@ -125,7 +85,7 @@ def test_each_machine_has_a_cgroup_and_a_network_of_its_own(pair: tuple[Machine,
     assert len(networks) == 3
 
 
-def test_the_tcp_door_is_for_root_and_not_for_another_user(pair: tuple[Machine, Machine]) -> None:
+def test_the_tcp_door_is_for_root_and_not_for_another_user(pair: tuple[Lab, Lab]) -> None:
     port = pair[0].port
     for host in ("127.0.0.1", "[::1]"):
         assert curl(f"http://{host}:{port}/services", user=0).returncode == 0
@@ -133,13 +93,13 @@ def test_the_tcp_door_is_for_root_and_not_for_another_user(pair: tuple[Machine, 
         assert refused.returncode == 7, refused.stdout  # curl: could not connect
 
 
-def test_up_twice_says_that_it_is_already_running(pair: tuple[Machine, Machine]) -> None:
+def test_up_twice_says_that_it_is_already_running(pair: tuple[Lab, Lab]) -> None:
     again = lab("up", "--name", pair[1].name)
     assert again.returncode == 0
     assert "already running" in again.stderr
 
 
-def test_status_and_shell_pass_exit_codes_on(pair: tuple[Machine, Machine]) -> None:
+def test_status_and_shell_pass_exit_codes_on(pair: tuple[Lab, Lab]) -> None:
     running = lab("status", "--name", pair[0].name)
     assert running.returncode == 0
     assert "redis up" in running.stdout
@@ -150,23 +110,23 @@ def test_status_and_shell_pass_exit_codes_on(pair: tuple[Machine, Machine]) -> N
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
 def test_a_port_in_use_is_an_error_before_anything_is_booted(address: str) -> None:
-    machine = Machine(f"test-{os.getpid()}-port")
+    machine = Lab(f"test-{os.getpid()}-port")
     with socket.create_server((address, 0), family=socket.AF_INET6 if ":" in address else socket.AF_INET) as holder:
         port = holder.getsockname()[1]
         up = lab("up", "--name", machine.name, "--port", str(port))
     assert up.returncode == 1
     assert f"cannot use port {port}" in up.stderr
     assert f"pid {os.getpid()}" in up.stderr
-    assert not machine.keep.exists()
+    assert not kept(machine).exists()
 
 
-def everything_of(machine: Machine) -> dict[str, str]:
+def everything_of(machine: Lab) -> dict[str, str]:
     """The processes of a machine and of its helpers on the host, as pid and start time."""
     roots = [group / f"incidentops-lab-{machine.name}" for group in CGROUPS]
     roots += [root.with_name(root.name + ".service") for root in roots]
     pids = {pid for root in roots if root.is_dir() for file in root.rglob("cgroup.procs")
             for pid in file.read_text().split()}  # fmt: skip
-    pids |= {machine.state(key).split()[0] for key in ("nspawn", "leader", "forward")}
+    pids.update(remembered(machine, "nspawn", "leader", "forward"))
     return {pid: start_time(pid) for pid in pids}
 
 
@@ -187,15 +147,15 @@ def network_namespace(pid: str) -> str:
         return ""
 
 
-def test_down_leaves_nothing(pair: tuple[Machine, Machine]) -> None:
+def test_down_leaves_nothing(pair: tuple[Lab, Lab]) -> None:
     machine = pair[0]
     processes = everything_of(machine)
     assert len(processes) > 10
-    network = network_namespace(machine.state("leader").split()[0])
+    network = network_namespace(remembered(machine, "leader")[0])
     visitor = subprocess.Popen(
         [TOP / "lab", "shell", "--name", machine.name, "--", "sleep", "1000"], stdin=subprocess.DEVNULL
     )
-    wait_until(lambda: "sleep 1000" in machine.shell("ps", "-eo", "args"))
+    eventually(lambda: "sleep 1000" in machine.output("ps", "-eo", "args"))
 
     down = lab("down", "--name", machine.name)
     assert down.returncode == 0, down.stderr
@@ -217,7 +177,7 @@ def test_down_leaves_nothing(pair: tuple[Machine, Machine]) -> None:
     again = lab("down", "--name", machine.name)
     assert again.returncode == 0
     assert "was not running" in again.stderr
-    assert set(pair[1].services().values()) == {"up"}
+    assert pair[1].all_up()
 
 
 def start(*words: str, **variables: str) -> subprocess.Popen[str]:
@@ -233,29 +193,32 @@ def start(*words: str, **variables: str) -> subprocess.Popen[str]:
 
 @pytest.mark.usefixtures("pair")  # so that nothing is left to build
 def test_ctrl_c_while_booting_leaves_nothing() -> None:
-    machine = Machine(f"test-{os.getpid()}-ctrl-c")
+    machine = Lab(f"test-{os.getpid()}-ctrl-c")
     up = start("up", "--name", machine.name)
     assert up.stderr is not None
-    wait_until(lambda: "boots" in str(up.stderr and up.stderr.readline()), 60)
-    processes = [machine.state(key).split()[0] for key in ("nspawn", "leader")]
+    line = ""
+    while "boots" not in line:
+        line = up.stderr.readline()
+        assert line, "./lab up ended before the boot"
+    processes = remembered(machine, "nspawn", "leader")
     os.killpg(up.pid, signal.SIGINT)
     up.communicate(timeout=60)
     assert up.returncode == 130
-    assert not machine.keep.exists()
+    assert not kept(machine).exists()
     assert not machine.runtime.exists()
     assert [pid for pid in processes if start_time(pid)] == []
 
 
 def test_a_killed_build_leaves_no_half_root_that_is_reused(tmp_path: Path) -> None:
     up = start("up", "--name", f"test-{os.getpid()}-killed", INCIDENTOPS_LAB_CACHE=str(tmp_path))
-    wait_until(lambda: any(tmp_path.glob("base-*.part/etc")), 60)
+    eventually(lambda: any(tmp_path.glob("base-*.part/etc")), deadline=60)
     up.kill()
     up.communicate(timeout=10)
     roots = {path.name for path in tmp_path.glob("base-*")}
     assert roots
     assert all(name.endswith(".part") for name in roots)
     # the builder goes with the one who started it
-    wait_until(lambda: not any(str(tmp_path) in command for command in commands()))
+    eventually(lambda: not any(str(tmp_path) in command for command in commands()))
     assert str(tmp_path) not in Path("/proc/self/mounts").read_text()
 
 
