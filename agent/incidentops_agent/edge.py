@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import yaml
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -48,7 +50,7 @@ class Section:
         self._values: dict[str, tuple[yaml.Node, yaml.Node]] = {}
         self._asked: list[str] = []
         for key_node, value_node in node.value:
-            key = str(key_node.value)
+            key = str(key_node.value) if isinstance(key_node, yaml.ScalarNode) else "?"
             if key in self._values:
                 self._report(key_node, key, "is given twice; keep one of them")
             self._values[key] = (key_node, value_node)
@@ -115,35 +117,46 @@ class Section:
         value = self._scalar(key, False, ("int", "float"), wanted)
         if value is None:
             return default
-        number = float(yaml.safe_load(value))
-        if not low <= number <= high:
-            self.problem(key, f"is {value} but must be {wanted}")
+        number = _number(value)
+        if number is None or not low <= number <= high:
+            self.problem(key, f"is {value[:50]} but must be {wanted}")
             return default
-        return number
+        return float(number)
 
     def integer(self, key: str, default: int, low: int, high: int) -> int:
         wanted = f"a whole number from {low} to {high}"
         value = self._scalar(key, False, ("int",), wanted)
         if value is None:
             return default
-        number = int(yaml.safe_load(value))
-        if not low <= number <= high:
-            self.problem(key, f"is {value} but must be {wanted}")
+        number = _number(value)
+        if not isinstance(number, int) or not low <= number <= high:
+            self.problem(key, f"is {value[:50]} but must be {wanted}")
             return default
         return number
 
     def flag(self, key: str, default: bool) -> bool:
         value = self._scalar(key, False, ("bool",), "true or false")
-        return default if value is None else bool(yaml.safe_load(value))
+        if value is None:
+            return default
+        if value.lower() not in yaml.SafeLoader.bool_values:
+            self.problem(key, f"is {value[:50]!r} but must be true or false")
+            return default
+        return yaml.SafeLoader.bool_values[value.lower()]
 
     def texts(self, key: str) -> list[str]:
         """A list of strings, empty when the key is not there."""
-        return [str(value) for value in self._items(key, "str", "a text")]
+        return self._items(key, "str", "a text", str)
 
     def integers(self, key: str) -> list[int]:
-        return [int(yaml.safe_load(value)) for value in self._items(key, "int", "a whole number")]
+        """A list of whole numbers, empty when the key is not there."""
 
-    def _items(self, key: str, tag: str, wanted: str) -> list[str]:
+        def whole(value: str) -> int | None:
+            number = _number(value)
+            return number if isinstance(number, int) else None
+
+        return self._items(key, "int", "a whole number", whole)
+
+    def _items(self, key: str, tag: str, wanted: str, convert: Callable[[str], T | None]) -> list[T]:
         node = self._take(key, False)
         if node is None:
             return []
@@ -152,10 +165,12 @@ class Section:
             return []
         values = []
         for index, item in enumerate(node.value):
-            if isinstance(item, yaml.ScalarNode) and item.tag.endswith(f":{tag}"):
-                values.append(str(item.value))
-            else:
+            fits = isinstance(item, yaml.ScalarNode) and item.tag.endswith(f":{tag}")
+            value = convert(str(item.value)) if fits else None
+            if value is None:
                 self._report(item, f"{key}[{index}]", f"must be {wanted}")
+            else:
+                values.append(value)
         return values
 
     def section(self, key: str) -> Section | None:
@@ -176,6 +191,16 @@ class Section:
                 self._report(key_node, key, f"is not a known key; known here: {known}")
 
 
+def _number(text: str) -> int | float | None:
+    """A number as YAML 1.1 writes it; None for what only looks like one (0x_, !!int x, thousands of digits)."""
+    try:
+        value = yaml.safe_load(text)
+        float(value)
+    except (yaml.YAMLError, ValueError, TypeError, OverflowError):
+        return None
+    return value if isinstance(value, int | float) else None
+
+
 def read(file: str, text: str, problems: list[Problem]) -> Section | None:
     """The top mapping of a document; an empty document is an empty mapping. None when it can't be read (reported)."""
     try:
@@ -186,6 +211,12 @@ def read(file: str, text: str, problems: list[Problem]) -> Section | None:
         return None
     except yaml.YAMLError as error:  # a character that YAML does not allow has no mark
         problems.append(Problem(file, 1, "", f"is not valid YAML: {error}"))
+        return None
+    except (ValueError, OverflowError) as error:  # the library lets some through, for "\U00110000" and the like
+        problems.append(Problem(file, 1, "", f"is not valid YAML: {error}"))
+        return None
+    except RecursionError:
+        problems.append(Problem(file, 1, "", "is nested too deeply"))
         return None
     if node is None:
         node = yaml.MappingNode("tag:yaml.org,2002:map", [], yaml.Mark(file, 0, 0, 0, "", 0))
