@@ -25,6 +25,11 @@ hypothesis.settings.register_profile("project", derandomize=True, database=None,
 hypothesis.settings.load_profile("project")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    # hypothesis looks for referrers of its random generator, which the garbage collector does not know once frozen.
+    config.addinivalue_line("filterwarnings", "ignore:It looks like `register_random`")
+
+
 def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()  # modules and tests live for ever; the collections between tests need not look at them
