@@ -16,7 +16,7 @@ _incidentops_services() {
 
 _incidentops() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command='' i
-    local commands='status ping start stop restart remediate incident resolve logs events system audit health'
+    local commands='status ping start stop restart remediate incident resolve logs journal events system audit health'
     local options='--json --socket --url --timeout --version --help'
     COMPREPLY=()
     case $before in
@@ -29,7 +29,7 @@ _incidentops() {
         mapfile -t COMPREPLY < <(compgen -W "$(_incidentops_services)" -- "$word")
         return
         ;;
-    --url | --timeout | --limit) return ;;
+    --url | --timeout | --limit | --lines | -n) return ;;
     esac
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
@@ -45,6 +45,7 @@ _incidentops() {
         case $command in
         stop) options+=' --yes' ;;
         audit) options+=' --service --limit' ;;
+        journal) options+=' --follow --lines' ;;
         esac
         mapfile -t COMPREPLY < <(compgen -W "$options" -- "$word")
         return
@@ -54,9 +55,9 @@ _incidentops() {
     status | ping | start | stop | restart)
         mapfile -t COMPREPLY < <(compgen -W "$(_incidentops_services)" -- "$word")
         ;;
-    incident | resolve | logs)
+    incident | resolve | logs | journal)
         # One service: nothing more once it is there.
-        if ((i == COMP_CWORD - 1)) || [[ $before == -* ]]; then
+        if [[ $before == "$command" || $before == -* ]]; then
             mapfile -t COMPREPLY < <(compgen -W "$(_incidentops_services)" -- "$word")
         fi
         ;;

@@ -23,10 +23,10 @@ def command(options: Options) -> tuple[Callable[[Options, Client], int], float]:
         from . import reading
 
         return getattr(reading, options.command), READING
-    if options.command == "events":
+    if options.command in ("events", "journal"):
         from . import watching
 
-        return watching.events, READING
+        return getattr(watching, options.command), READING
     from . import acting
 
     return (acting.remediate if options.command == "remediate" else acting.act), ACTING

@@ -30,6 +30,24 @@ exit codes:
 incidentops(1) says more."""
 
 
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Knows the width by itself: argparse asks for it with each argument, and imports shutil, with all compressors."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=_columns() - 2)
+
+
+def _columns() -> int:
+    try:
+        return int(os.environ.get("COLUMNS", "")) or 80
+    except ValueError:
+        pass
+    try:
+        return os.get_terminal_size(1).columns or 80
+    except OSError:
+        return 80
+
+
 class Options(argparse.Namespace):
     """What was given, with the defaults of what was not."""
 
@@ -40,6 +58,8 @@ class Options(argparse.Namespace):
     timeout: float | None = None
     yes = False
     limit = 20
+    lines = 100
+    follow = False
     service: str | None = None
     services: tuple[str, ...] = ()
 
@@ -66,10 +86,18 @@ def _seconds(text: str) -> float:
     return value
 
 
-def _count(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 0 < int(text) <= 1000):
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 to 1000")
+def _whole(text: str, most: int) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and 0 < int(text) <= most):
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 to {most}")
     return int(text)
+
+
+def _actions(text: str) -> int:
+    return _whole(text, 1000)
+
+
+def _lines(text: str) -> int:
+    return _whole(text, 5000)
 
 
 def _name(text: str) -> str:
@@ -80,7 +108,9 @@ def _name(text: str) -> str:
 
 def _common() -> argparse.ArgumentParser:
     """The options that every word takes; without defaults, so that those given before the word are not lost."""
-    made = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS, allow_abbrev=False)
+    made = argparse.ArgumentParser(
+        add_help=False, argument_default=argparse.SUPPRESS, allow_abbrev=False, formatter_class=_Formatter
+    )
     group = made.add_argument_group("options for every command")
     group.add_argument("--json", action="store_true", help="print the agent's answer as JSON, one line per answer")
     group.add_argument(
@@ -103,11 +133,11 @@ def parser() -> argparse.ArgumentParser:
         prog="incidentops",
         description="Shows and controls the services of this machine through the IncidentOps agent.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_Formatter,
         parents=[common],
         allow_abbrev=False,
     )
-    words = made.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    words = made.add_subparsers(dest="command", metavar="COMMAND", required=True, prog="incidentops")
 
     def word(name: str, text: str) -> argparse.ArgumentParser:
         return words.add_parser(
@@ -115,6 +145,7 @@ def parser() -> argparse.ArgumentParser:
             help=text,
             description=text[0].upper() + text[1:] + ".",
             parents=[common],
+            formatter_class=_Formatter,
             argument_default=argparse.SUPPRESS,
             allow_abbrev=False,
         )
@@ -139,10 +170,14 @@ def parser() -> argparse.ArgumentParser:
         ("logs", "show what operators did to a service, oldest first"),
     ):
         word(name, text).add_argument("service", metavar="SERVICE", type=_name)
+    journal = word("journal", "show what the unit of a service has written to the journal, oldest first")
+    journal.add_argument("service", metavar="SERVICE", type=_name)
+    journal.add_argument("-f", "--follow", action="store_true", help="go on with what comes, until interrupted")
+    journal.add_argument("-n", "--lines", metavar="N", type=_lines, help="so many lines (default: 100)")
     word("events", "show what happens, as it happens, until interrupted")
     word("system", "show CPU, memory, disk, load and pressure of the machine")
     audit = word("audit", "show who did what, newest first")
     audit.add_argument("--service", metavar="SERVICE", type=_name, help="only what was done to this service")
-    audit.add_argument("--limit", metavar="N", type=_count, help="at most so many actions (default: 20)")
+    audit.add_argument("--limit", metavar="N", type=_actions, help="at most so many actions (default: 20)")
     word("health", "show whether the agent itself is well")
     return made

@@ -246,6 +246,16 @@ def actions(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return list(found.values())
 
 
+def journal_entry(entry: Mapping[str, Any], now: datetime, style: Style) -> str:
+    """One line as journalctl(1) has it; red for errors, yellow for warnings."""
+    when, pid = moment(entry.get("at")), entry.get("pid")
+    priority = entry.get("priority", 6)
+    colour = "red" if priority <= 3 else "yellow" if priority == 4 else ""
+    source = clean(entry.get("identifier") or "?") + (f"[{pid}]" if pid else "")
+    message = clean(entry.get("message", ""))
+    return f"{clock(when, now) if when else '-'} {source}: {style.paint(message, colour)}"
+
+
 def health(answer: Mapping[str, Any]) -> list[str]:
     problems = answer.get("problems") or {}
     if not problems and answer.get("status") == "ok":

@@ -1,4 +1,4 @@
-"""The command that follows the agent's event stream, and comes back to it when it was cut."""
+"""The commands that follow a stream of the agent's: its events, and the journal of a service."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import time
 from datetime import datetime
 
 from . import render
-from .errors import UnreachableError
+from .client import quoted
+from .errors import OK, UnreachableError
 from .terminal import Style, clean
 
 TYPE_CHECKING = False
@@ -171,3 +172,27 @@ def _tell(event: Event, options: Options, story: Story) -> None:
         return
     for line in story.lines(event.kind, data, datetime.now().astimezone()):
         print(line, flush=True)
+
+
+def journal(options: Options, client: Client) -> int:
+    """The newest lines of a journal and, if wanted, those that come. A stream that is cut ends it: nobody knows where
+    the next one would have to begin."""
+    path = f"/journal/{quoted(options.service or '')}?lines={options.lines}"
+    style = Style.of(sys.stdout)
+    if not options.follow:
+        entries = client.get(path)
+        if options.json:
+            print(json.dumps(entries))
+        else:
+            for entry in entries:
+                print(render.journal_entry(entry, datetime.now().astimezone(), style))
+        return OK
+    for event in parse(client.stream(f"{path}&follow=1", "", SILENCE)):
+        if event.kind != "entry":
+            continue
+        entry = json.loads(event.data)
+        print(
+            json.dumps(entry) if options.json else render.journal_entry(entry, datetime.now().astimezone(), style),
+            flush=True,
+        )
+    raise UnreachableError("cannot follow the journal any longer: the agent has ended the stream")

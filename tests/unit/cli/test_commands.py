@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 from incidentops_agent.cli import reading, watching
-from incidentops_agent.cli.__main__ import main
 
-from .conftest import HERE, FakeAgent, FakeTcpAgent, Handler, Run, answer_file
+from .conftest import HERE, FakeAgent, Handler, Run, answer_file
 
 UP = {"status": "up", "state": "healthy", "reason": "", "since": None, "recovery": "manual"}
 DOWN = {**UP, "status": "down", "state": "stopped", "reason": "stopped"}
@@ -265,6 +264,44 @@ def test_audit_asks_for_more_until_it_has_enough(agent: FakeAgent, run: Run, mon
     assert len(agent.requests) == 3
 
 
+# -- the journal
+
+ENTRIES = [
+    {
+        "at": "2026-11-24T12:30:00.000Z",
+        "priority": 6,
+        "identifier": "redis-server",
+        "pid": 42,
+        "message": "Ready\x1b[2J",
+    },
+    {"at": "2026-11-24T12:30:01.000Z", "priority": 3, "identifier": "systemd", "pid": None, "message": "Failed"},
+]
+
+
+def test_journal(agent: FakeAgent, run: Run) -> None:
+    agent.on("GET", "/journal/redis?lines=100", ENTRIES)
+    result = run("journal", "redis")
+    assert result.code == 0
+    first, second = result.out.splitlines()
+    assert first.endswith(" redis-server[42]: Ready\N{REPLACEMENT CHARACTER}[2J")
+    assert second.endswith(" systemd: Failed")
+    agent.on("GET", "/journal/redis?lines=2", ENTRIES)
+    assert json.loads(run("journal", "redis", "-n", "2", "--json").out) == ENTRIES
+
+
+def test_journal_that_is_followed(agent: FakeAgent, run: Run) -> None:
+    events = "".join(
+        f"event: entry\ndata: {json.dumps(entry)}\n\nevent: heartbeat\ndata: {{}}\n\n" for entry in ENTRIES
+    )
+    agent.on("GET", "/journal/redis?lines=100&follow=1", stream(events.encode()))
+    result = run("journal", "-f", "redis")
+    assert result.code == 3
+    assert [line.split()[-1] for line in result.out.splitlines()] == ["Ready\N{REPLACEMENT CHARACTER}[2J", "Failed"]
+    assert "the agent has ended the stream" in result.err
+    lines = run("journal", "-f", "redis", "--json").out.splitlines()
+    assert [json.loads(line) for line in lines[:2]] == ENTRIES
+
+
 # -- events
 
 
@@ -326,63 +363,3 @@ def test_a_stream_that_says_nothing_is_dead(agent: FakeAgent, run: Run, monkeypa
     agent.on("GET", "/events", hang, refuse)
     result = run("events")
     assert "the agent has said nothing for 0.05 s; trying again" in result.err
-
-
-# -- where the agent is
-
-
-def test_over_tcp(tcp_agent: FakeTcpAgent, run: Run, capsys: pytest.CaptureFixture[str]) -> None:
-    tcp_agent.on("GET", "/services", {"redis": UP})
-    assert main(["status", "--url", tcp_agent.url + "/"]) == 0
-    assert capsys.readouterr().out
-    assert tcp_agent.requests[0][2]["Host"] == tcp_agent.url.removeprefix("http://")
-
-
-def test_the_socket_of_the_environment(
-    agent: FakeAgent, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    agent.on("GET", "/services", {"redis": UP})
-    monkeypatch.setenv("INCIDENTOPS_SOCKET", str(agent.path))
-    assert main(["status"]) == 0
-    assert agent.requests[0][2]["Host"] == "localhost"
-    assert main(["status", "--socket", "/nonexistent"]) == 3
-    capsys.readouterr()
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        [],
-        ["dance"],
-        ["start"],
-        ["start", ""],
-        ["logs"],
-        ["status", "--sock", "/x"],
-        ["audit", "--limit", "0"],
-        ["audit", "--limit", "x"],
-        ["status", "--timeout", "0"],
-        ["status", "--timeout", "nan"],
-        ["status", "--timeout", "soon"],
-        ["status", "--url", "http://localhost"],
-    ],
-)
-def test_wrong_usage(run: Run, arguments: list[str]) -> None:
-    result = run(*arguments)
-    assert (result.code, result.out) == (2, "")
-    assert result.err
-
-
-@pytest.mark.parametrize(
-    "url",
-    ["localhost:8000", "https://localhost", "http://", "http://a:0", "http://a:70000", "http://a/b", "http://a\r\nb"],
-)
-def test_wrong_urls(url: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["status", "--url", url]) == 2
-    assert "http://localhost:8000" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("arguments", [["--version"], ["status", "--version"], ["--help"], ["stop", "--help"]])
-def test_help(run: Run, arguments: list[str]) -> None:
-    result = run(*arguments)
-    assert (result.code, result.err) == (0, "")
-    assert "incidentops" in result.out

@@ -248,6 +248,7 @@ HEAVY = {
     "psutil",
     "psycopg",
     "pystemd",
+    "shutil",
     "ssl",
     "subprocess",
     "systemd",
