@@ -50,7 +50,7 @@ check_port() {
         usage_error "'$1' is no port: a number from 1 to 65535 is wanted"
     holder=$(port_holder "$1")
     [ -z "$holder" ] ||
-        die "cannot use port $1: $holder listens on it; choose another with INCIDENTOPS_LAB_PORT"
+        die "cannot use port $1: $holder listens on it; choose another with --port or INCIDENTOPS_LAB_PORT"
 }
 
 # filter PORT UID: let only root and UID open connections to the port over loopback.

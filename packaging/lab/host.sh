@@ -5,9 +5,9 @@
 cache=${INCIDENTOPS_LAB_CACHE:-/var/cache/incidentops-lab}
 top=$(realpath "$here/../..")
 
-# Whatever ends a script before its time is said, never silent.
+# Whatever ends a script before its time is said, never silent; once, by the outermost shell.
 set -E
-trap 'say "cannot go on: \"$BASH_COMMAND\" failed (${BASH_SOURCE[0]##*/}, line $LINENO)"' ERR
+trap '[ "$BASH_SUBSHELL" -gt 0 ] || say "cannot go on: \"$BASH_COMMAND\" failed (${BASH_SOURCE[0]##*/}, line $LINENO)"' ERR
 
 say() { printf 'lab: %s\n' "$*" >&2; }
 

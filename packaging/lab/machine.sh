@@ -34,7 +34,7 @@ lock_machine() {
 
 # state_set KEY VALUE, state_get KEY: the machine's state file, readable by all.
 state_set() { printf '%s=%s\n' "$1" "$2" >>"$keep/state"; }
-state_get() { sed -n "s/^$1=//p" "$keep/state" 2>/dev/null | tail -n 1; }
+state_get() { [ ! -r "$keep/state" ] || sed -n "s/^$1=//p" "$keep/state" | tail -n 1; }
 
 # start_time PID: when it started, in clock ticks since boot (proc(5), field 22); with the pid it
 # names a process for good.
@@ -61,7 +61,7 @@ wait_for() {
     shift
     until "$@"; do
         [ "$SECONDS" -lt "$until" ] || return 1
-        sleep 0.05
+        sleep 0.1
     done
 }
 
@@ -134,18 +134,14 @@ boot() {
 # find_leader: set leader to the child of our own nspawn that is PID 1 in a namespace of its own.
 # Fails at once, for good, when nspawn is gone.
 find_leader() {
-    local status ppid
     lives nspawn || die "cannot boot $machine: $(tail -n 3 "$keep/console.log" 2>/dev/null)"
-    for status in /proc/[0-9]*/status; do
-        ppid=$(sed -n 's/^PPid:\t//p' "$status" 2>/dev/null) || continue
-        [ "$ppid" = "$pid" ] || continue
-        leader=${status#/proc/}
-        leader=${leader%/status}
-        # its own cgroup and the exec of init are the last steps of nspawn's child
-        grep -q '^NSpid:.*[[:space:]]1$' "$status" 2>/dev/null &&
-            [ "$(cat "/proc/$leader/comm" 2>/dev/null)" = systemd ] && return
-    done
-    return 1
+    leader=$(awk -v parent="$pid" '
+        FNR == 1 { ours = 0; number = FILENAME; gsub(/[^0-9]/, "", number) }
+        $1 == "PPid:" { ours = $2 == parent }
+        $1 == "NSpid:" && ours && NF > 2 && $NF == 1 { print number }
+    ' /proc/[0-9]*/status 2>/dev/null || true)
+    # its own cgroup and the exec of init are the last steps of nspawn's child
+    [ -n "$leader" ] && [ "$(cat "/proc/$leader/comm" 2>/dev/null)" = systemd ]
 }
 
 # enter COMMAND...: run it as root inside the machine whose leader is alive, as a login would.
@@ -155,6 +151,19 @@ enter() {
         PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
         "TERM=${TERM:-dumb}" sh -c 'cd /root && exec "$@"' sh "$@"
 }
+
+# services: what the agent says of its services, one "NAME up" or "NAME STATE" a line; fails while it
+# does not answer. Status and state of the public contract stand in this order in each object.
+services() {
+    local answer
+    answer=$(curl --silent --fail --max-time 3 --unix-socket "$socket" http://localhost/services) || return
+    grep -oE '"[a-z0-9_.@-]+": *\{ *"status": *"[a-z]+"|"state": *"[a-z-]+"' <<<"$answer" | tr -d '"{:,' |
+        awk '$2 == "status" { name = $1; status = $3 }
+             $1 == "state" && name { print name, status == "up" ? "up" : $2; name = "" }'
+}
+
+# listed: lines as one line, with commas.
+listed() { paste -sd, | sed 's/,/, /g'; }
 
 # running: is the machine there? sets leader.
 running() { lives leader && leader=$pid; }

@@ -18,13 +18,6 @@ while [ $# -gt 0 ]; do
 done
 name_machine "$name"
 
-# services_line: "redis up, worker down"; the status is the first thing in each service's object.
-services_line() {
-    curl --silent --fail --max-time 3 --unix-socket "$socket" http://localhost/services |
-        grep -oE '"[a-z0-9_.@-]+": *\{ *"status": *"[a-z]+"' |
-        sed -E 's/^"([^"]+)".*"([a-z]+)"$/\1 \2/' | paste -sd, | sed 's/,/, /g'
-}
-
 others() {
     local folder
     for folder in "$machines"/*/; do
@@ -39,7 +32,7 @@ if ! running; then
     exit 3
 fi
 echo "$machine: running since $(state_get since)"
-echo "services:   $(services_line || echo 'the agent does not answer')"
+echo "services:   $(services | listed || echo 'the agent does not answer')"
 echo "socket:     $socket"
 port=$(state_get port)
 echo "port:       ${port:-none}"

@@ -60,24 +60,13 @@ identify() {
     fi
 }
 
-# services: what the agent says of them, one "name status" a line. Fails while it doesn't answer.
-services() {
-    local answer
-    answer=$(curl --silent --fail --max-time 2 --unix-socket "$socket" http://localhost/services) &&
-        enter python3 -c '
-import json, sys
-for name, about in json.loads(sys.argv[1]).items():
-    print(name, about["status"] if about["status"] == "up" else about.get("state", "down"))
-' "$answer"
-}
-
 # await_services: until every service is up, telling each change.
 await_services() {
     local until=$((SECONDS + deadline)) seen='' now=''
     while [ "$SECONDS" -lt "$until" ]; do
         running || die "cannot keep $machine up: $(tail -n 5 "$keep/console.log")"
         if now=$(services 2>/dev/null) && [ -n "$now" ]; then
-            [ "$now" = "$seen" ] || say "$(echo "$now" | paste -sd, | sed 's/,/, /g')"
+            [ "$now" = "$seen" ] || say "$(listed <<<"$now")"
             seen=$now
             ! grep -qv ' up$' <<<"$now" && return
         fi
@@ -123,7 +112,7 @@ main() {
     identify
     boot
     say "$machine boots"
-    await_services || explain_failure "$(services | grep -v ' up$' | paste -sd,)"
+    await_services || explain_failure "$(services | grep -v ' up$' | listed)"
     say "up after $(awk "BEGIN { printf \"%.1f\", $EPOCHREALTIME - $began }") s"
     booting=
     next_steps
