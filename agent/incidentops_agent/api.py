@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from . import access, events, openapi, views
+from .answers import Whole
 from .ports import BusError
 from .routes import ROUTES, Route
 
@@ -46,11 +47,11 @@ class ApiError(Exception):
         super().__init__(message)
 
 
-def reply(body: Any, status: int = 200) -> web.Response:
-    return web.Response(body=json.dumps(body).encode() + b"\n", status=status, content_type="application/json")
+def reply(body: Any, status: int = 200) -> Whole:
+    return Whole(json.dumps(body).encode() + b"\n", status)
 
 
-def refusal(error: ApiError) -> web.Response:
+def refusal(error: ApiError) -> Whole:
     return reply({"kind": error.kind, "message": str(error), **error.extra}, error.status)
 
 
@@ -186,7 +187,12 @@ class Api:
 
     async def services(self, _request: web.BaseRequest, _parameter: str, _peer: Peer) -> web.StreamResponse:
         await self._engine.refresh_resources()
-        return web.Response(body=self._engine.services_body() + b"\n", content_type="application/json")
+        return Whole(self._engine.services_body() + b"\n")
+
+    def services_again(self) -> bytes:
+        """The body of GET /services for a client that was given it within the last second."""
+        self._metrics.request("GET", "/services", 200)
+        return self._engine.services_body() + b"\n"
 
     async def service(self, _request: web.BaseRequest, parameter: str, _peer: Peer) -> web.StreamResponse:
         service = self._service(parameter)
@@ -209,7 +215,7 @@ class Api:
 
     async def metrics(self, _request: web.BaseRequest, _parameter: str, _peer: Peer) -> web.StreamResponse:
         await self._engine.refresh_resources()
-        return web.Response(body=self._metrics.text(), headers={"Content-Type": METRICS_TYPE})
+        return Whole(self._metrics.text(), content_type=METRICS_TYPE)
 
     async def logs(self, _request: web.BaseRequest, parameter: str, _peer: Peer) -> web.StreamResponse:
         self._service(parameter)

@@ -7,8 +7,9 @@ import socket
 import sys
 from typing import TYPE_CHECKING, Any
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
+from .answers import Whole, head
 from .model import Peer
 from .peer import SockDiag, tcp_peer, unix_peer
 
@@ -19,18 +20,58 @@ if TYPE_CHECKING:
 
 KEEP_ALIVE = 75.0
 SHUTDOWN = 3.0
+AGAIN = 1.0
+"""Seconds for which a request that was judged and answered need not be judged anew when it comes again, byte for byte,
+on the same connection."""
 
 
 class _Connection(web.RequestHandler):
-    """One connection. It asks who connected once, at accept: later the kernel may have forgotten it."""
+    """One connection. It asks who connected once, at accept: later the kernel may have forgotten it.
 
-    __slots__ = ("_doors", "peer", "port")
+    Who watches the services by asking for them again and again sends the same bytes each time. Such a request, while
+    nothing else is under way on its connection, is answered before HTTP is taken apart.
+    """
+
+    __slots__ = ("_again_until", "_asked", "_clock", "_doors", "_fed", "_known", "peer", "port")
 
     def __init__(self, manager: _Http, **options: Any) -> None:
         super().__init__(manager, **options)
         self._doors = manager
         self.peer = Peer("unknown")
         self.port: int | None = None
+        self._clock = asyncio.get_running_loop().time
+        self._asked = b""  # what came last
+        self._fed = 0  # how many times something came since the last answer
+        self._known = b""  # a request that may be answered again
+        self._again_until = 0.0
+
+    def data_received(self, data: bytes) -> None:
+        if data == self._known and self._clock() < self._again_until and self._idle():
+            assert isinstance(self.transport, asyncio.Transport)
+            self.transport.write(self._doors.services_again())
+            return
+        self._known = b""
+        self._asked = data
+        self._fed += 1
+        super().data_received(data)
+
+    def _idle(self) -> bool:
+        """Whether all that came has been answered, and the answers have been taken."""
+        transport = self.transport
+        return (
+            self._fed == 0
+            and isinstance(transport, asyncio.Transport)
+            and not transport.is_closing()
+            and transport.get_write_buffer_size() == 0
+        )
+
+    def answered(self, had_body: bool, repeatable: bool) -> None:
+        """An answer has been written. ``repeatable``: what its request asks for may be given again."""
+        asked = self._asked
+        alone = self._fed == 1 and not had_body and asked.find(b"\r\n\r\n") == len(asked) - 4
+        self._fed = 0 if alone else 2  # more may have come than was answered: then nothing is repeated any more
+        if repeatable and alone:
+            self._known, self._again_until = asked, self._clock() + AGAIN
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         connection = transport.get_extra_info("socket")
@@ -56,7 +97,17 @@ class _Http(web.Server):
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         connection = request.protocol
         assert isinstance(connection, _Connection)
-        return await self._api.answer(request, connection.peer, connection.port)
+        response = await self._api.answer(request, connection.peer, connection.port)
+        if isinstance(response, Whole):
+            had_body, asked = request.body_exists, (request.method, request.path, request.version, request.keep_alive)
+            repeatable = response.status == 200 and asked == ("GET", "/services", HttpVersion11, True)
+            response.written = lambda: connection.answered(had_body, repeatable)
+        return response
+
+    def services_again(self) -> bytes:
+        """Head and body of GET /services."""
+        body = self._api.services_again()
+        return head(200, "application/json", len(body)) + body
 
 
 class Doors:

@@ -31,7 +31,7 @@ LAYERS = (
     "recorder",
     "jobs",
     "engine",
-    "access configuration events peer polkit routes views",
+    "access answers configuration events peer polkit routes views",
     "rules",
     "ports",
     "catalogue settings",
@@ -46,8 +46,8 @@ ISLAND_OF = {"_pystemd": "bus_worker"}
 # Only these modules of the agent may import these.
 ONLY_IN = {
     f"{AGENT}.engine": ("actions", "api", "app", "jobs", "metrics", "recorder", "remediation"),
-    "aiohttp": ("api", "server", "probes.http"),
-    "aiohttp.web": ("api", "server"),
+    "aiohttp": ("answers", "api", "server", "probes.http"),
+    "aiohttp.web": ("answers", "api", "server"),
     "pika": ("probes.amqp", "probes.worker"),
     "prometheus_client": ("metrics",),
     "psutil": ("system",),
