@@ -61,11 +61,13 @@ RETRY_SECONDS = 5.0
 
 def _values(row: AuditRow) -> tuple[Any, ...]:
     who = row.actor
-    return (
+    values = (
         *(row.action_id, row.phase, row.at, row.action, row.service),
         *(who.uid, who.user, who.pid, who.pid_started, who.program, who.door, who.note),
         *(row.outcome, row.reason, row.sentence, row.job_id, row.invocation_id, row.duration),
     )
+    # A text that holds half a character would be refused, and with it all rows that wait beside it.
+    return tuple(value.encode(errors="replace").decode() if isinstance(value, str) else value for value in values)
 
 
 def _row(values: tuple[Any, ...]) -> AuditRow:
@@ -192,19 +194,25 @@ class SqliteAudit:
         if self._database is not None:
             return self._database
         database = sqlite3.connect(self._path, check_same_thread=False, isolation_level=None, timeout=2)
+        try:
+            self._prepare(database)
+        except BaseException:
+            database.close()
+            raise
+        self._database = database
+        return database
+
+    def _prepare(self, database: sqlite3.Connection) -> None:
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = FULL")
         (version,) = database.execute("PRAGMA user_version").fetchone()
         if version > SCHEMA_VERSION:
-            database.close()
             raise SchemaError(
                 f"{self._path} was written by a newer agent (schema {version}, this one knows {SCHEMA_VERSION});"
                 " install that version again, or move the file away to begin a new audit trail"
             )
         if version == 0:
             database.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
-        self._database = database
-        return database
 
     def _write_forever(self) -> None:
         while True:
@@ -235,7 +243,7 @@ class SqliteAudit:
                 if database.in_transaction:
                     database.execute("ROLLBACK")
                 raise
-        except (sqlite3.Error, OSError, SchemaError) as error:
+        except Exception as error:  # whatever it was, the thread goes on: every action waits for it
             failing = f"the audit trail can't be written: {error}"
             self._unwritten.extend(row for row, _ in batch)
             self._forget_connection()
