@@ -20,4 +20,6 @@ rm -rf "$top/dist"
 mkdir "$top/dist"
 cp "$debs"/* "$top/dist"
 chown -R --reference="$top" "$top/dist"
+ensure_build
+(isolated "$here/check-debs.sh" "$build" "$debs") || die "cannot check the packages with lintian"
 say "dist/: $(cd "$top/dist" && echo *.deb)"

@@ -87,7 +87,9 @@ mount_root() {
     local base=$1 lab=$2
     mkdir -p "$root" "$scratch"
     if [ ! -d "$lab/upper" ]; then
-        cp -a --reflink=auto "$lab/root/." "$root"
+        # next to the cache: /run is memory on most hosts
+        cp -a --reflink=auto "$lab/root" "$scratch"
+        mount --bind "$scratch/root" "$root"
         return
     fi
     mkdir -p "$scratch/upper" "$scratch/work"

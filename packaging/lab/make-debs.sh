@@ -28,9 +28,7 @@ chown -R 1000:1000 "$root/build"
 chroot "$root" unshare --net setpriv --reuid=1000 --regid=1000 --clear-groups \
     env -i HOME=/nonexistent PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 sh -euc '
         cd /build/incidentops
-        dpkg-buildpackage --no-sign
-        cd ..
-        lintian --tag-display-limit 0 --fail-on none ./*.changes'
+        dpkg-buildpackage --no-sign'
 
 find "$root/build" -maxdepth 1 -type f -exec cp {} "$target" \;
 umount --recursive "$scratch"

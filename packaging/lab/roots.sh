@@ -81,8 +81,8 @@ source_tar() {
     )
 }
 
-# ensure_base, ensure_debs, ensure_lab: make the root, the debs, the root with the debs, and set
-# base, debs, lab to their folders.
+# ensure_base, ensure_build, ensure_debs, ensure_lab: make the root, the root to build in, the debs,
+# the root with the debs, and set base, build, debs, lab to their folders.
 ensure_base() {
     base=$cache/base-$(hash_of "$here/base.packages" "$here/make-base.sh")
     build_once "${base##*/}" "Debian 13 root with the three servers (once, about a minute)" \
@@ -91,18 +91,21 @@ ensure_base() {
     keep_newest base
 }
 
+ensure_build() {
+    build_once "${build##*/}" "clean root to build the debs in (once, about a minute)" \
+        "$here/make-build.sh"
+    touch "$build"
+    keep_newest build
+}
+
 ensure_debs() {
-    local build source key
+    local source
     build=$cache/build-$(hash_of "$here/build.packages" "$here/make-build.sh")
     source=$(mktemp)
     source_tar >"$source"
-    key=$(hash_of "$source" "$here/make-debs.sh")-${build##*-}
-    debs=$cache/debs-${key}
+    debs=$cache/debs-$(hash_of "$source" "$here/make-debs.sh")-${build##*-}
     if [ ! -d "$debs" ]; then
-        build_once "${build##*/}" "clean root to build the debs in (once, about a minute)" \
-            "$here/make-build.sh"
-        touch "$build"
-        keep_newest build
+        ensure_build
         build_once "${debs##*/}" "debs" "$here/make-debs.sh" "$build" "$source"
         keep_newest debs
     fi
