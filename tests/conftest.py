@@ -9,6 +9,8 @@ import asyncio
 import gc
 import inspect
 import logging
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import hypothesis
@@ -61,6 +63,14 @@ def logs() -> Iterator[LogWatch]:
     yield watch
     for name in LOGGERS:
         logging.getLogger(name).removeHandler(watch)
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that every user of this machine can enter, unlike pytest's own."""
+    with tempfile.TemporaryDirectory(prefix="incidentops-test-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
 
 
 @pytest.fixture(autouse=True)

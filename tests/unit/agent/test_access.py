@@ -1,0 +1,156 @@
+"""Who may do what, and what is refused whoever asks."""
+
+from __future__ import annotations
+
+import grp
+import pwd
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from incidentops_agent import access
+from incidentops_agent.access import Access
+from incidentops_agent.model import Level, Peer
+from incidentops_agent.settings import Settings
+from multidict import CIMultiDict
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+GROUP = grp.getgrgid(pwd.getpwnam("daemon").pw_gid).gr_name
+DAEMON = pwd.getpwnam("daemon")
+SETTINGS = Settings(operator_uids=frozenset({777}), operator_groups=("no-such-group", GROUP))
+NOBODY_KNOWN = 54321
+
+
+@pytest.mark.parametrize(
+    ("peer", "level"),
+    [
+        (Peer("unix", 0, 10, groups=(0,)), Level.OPERATE),
+        (Peer("tcp", 0), Level.OPERATE),
+        (Peer("unix", 0, 0), Level.OPERATE),
+        (Peer("unix", 777, 10), Level.OPERATE),
+        (Peer("unix", 777, 0), Level.OPERATE),
+        (Peer("tcp", 777), Level.OPERATE),
+        (Peer("unix", NOBODY_KNOWN, 10, groups=(5000, DAEMON.pw_gid)), Level.OPERATE),
+        (Peer("unix", NOBODY_KNOWN, 10, groups=(5000,)), Level.OBSERVE),
+        (Peer("unix", DAEMON.pw_uid, 10, groups=()), Level.OBSERVE),
+        (Peer("unix", NOBODY_KNOWN, 0, groups=(DAEMON.pw_gid,)), Level.OBSERVE),
+        (Peer("tcp", DAEMON.pw_uid), Level.OPERATE),
+        (Peer("tcp", NOBODY_KNOWN), Level.OBSERVE),
+        (Peer("tcp", NOBODY_KNOWN, groups=(DAEMON.pw_gid,)), Level.OBSERVE),
+        (Peer("tcp"), Level.ANONYMOUS),
+        (Peer("unix"), Level.ANONYMOUS),
+        (Peer("unknown"), Level.ANONYMOUS),
+    ],
+)
+def test_the_level_of_a_caller(peer: Peer, level: Level) -> None:
+    order = [Level.ANONYMOUS, Level.OBSERVE, Level.OPERATE]
+    judge = Access(SETTINGS)
+    assert judge.level(peer) is level
+    assert [wanted for wanted in order if judge.allows(peer, wanted)] == order[: order.index(level) + 1]
+
+
+def test_on_wsl_the_root_of_tcp_is_nobody() -> None:
+    judge = Access(SETTINGS, wsl=True)
+    assert judge.level(Peer("tcp", 0)) is Level.ANONYMOUS
+    assert judge.level(Peer("unix", 0, 10)) is Level.OPERATE
+    assert judge.level(Peer("tcp", 777)) is Level.OPERATE
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("5.15.90.1-microsoft-standard-WSL2", True), ("6.1.0-18-amd64", False), (None, False)]
+)
+def test_wsl_is_known_by_its_kernel(tmp_path: Path, text: str | None, expected: bool) -> None:
+    if text is not None:
+        (tmp_path / "osrelease").write_text(text)
+    assert access.on_wsl(tmp_path / "osrelease") is expected
+
+
+@pytest.mark.parametrize(
+    ("peer", "user"),
+    [
+        (Peer("unix", 0, 10), "root"),
+        (Peer("unix", DAEMON.pw_uid, 10), "daemon"),
+        (Peer("unix", NOBODY_KNOWN, 10), f"uid {NOBODY_KNOWN}"),
+        (Peer("unix", DAEMON.pw_uid, 0), f"uid {DAEMON.pw_uid}"),
+        (Peer("unix", 0, 0), "root"),
+        (Peer("tcp"), ""),
+    ],
+)
+def test_the_name_of_an_actor_is_only_given_where_it_means_somebody(peer: Peer, user: str) -> None:
+    assert access.actor(peer).user == user
+
+
+def verdict(hosts: list[str], port: int | None = 8000, headers: dict[str, str] | None = None) -> str:
+    return access.foreign(hosts, CIMultiDict(headers or {}), port)
+
+
+@pytest.mark.parametrize("host", ["localhost:8000", "127.0.0.1:8000", "[::1]:8000", "LocalHost:8000"])
+def test_our_own_names_are_taken(host: str) -> None:
+    assert verdict([host]) == ""
+    assert verdict([host], None) == ""
+
+
+@pytest.mark.parametrize("host", ["localhost", "[::1]", "localhost:80", "127.0.0.1"])
+def test_a_host_without_a_port_means_80(host: str) -> None:
+    assert verdict([host], 80) == ""
+    assert "names another port than 8000" in verdict([host], 8000)
+    assert verdict([host], None) == ""
+
+
+@pytest.mark.parametrize(
+    "hosts",
+    [
+        *([], ["localhost:8000", "localhost:8000"], [""], [":"], [":8000"], ["[::1"], ["::1"], ["[::2]:8000"]),
+        *(["evil.example"], ["evil.example:8000"], ["localhost.evil.example:8000"], ["127.0.0.1.nip.io:8000"]),
+        *(
+            ["localhost:8000.evil.example"],
+            ["evil.example#localhost:8000"],
+            ["user@localhost:8000"],
+            ["localhost.:8000"],
+        ),
+        *(
+            ["localhost:8000:8000"],
+            ["localhost:+8000"],
+            ["localhost: 8000"],
+            ["localhost:\u0668000"],
+            ["localhost:8001"],
+        ),
+        *(["127.1:8000"], ["2130706433:8000"], ["0.0.0.0:8000"], ["[::ffff:127.0.0.1]:8000"], ["localhost:x"]),
+        *(["localhost:" + "9" * 5000], ["localhost:" + "0" * 5000 + "8000"]),
+    ],
+    ids=lambda hosts: repr(hosts)[:40],
+)
+def test_other_names_are_refused(hosts: list[str]) -> None:
+    assert verdict(hosts) != ""
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        *(
+            {"Origin": "http://localhost:8000"},
+            {"origin": "null"},
+            {"Referer": "http://localhost:8000/"},
+            {"Origin": ""},
+        ),
+        *({"Sec-Fetch-Site": "same-origin"}, {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": ""}),
+    ],
+    ids=str,
+)
+def test_what_only_web_pages_send_is_refused(headers: dict[str, str]) -> None:
+    assert "the API is not for web pages" in verdict(["localhost:8000"], 8000, headers)
+    assert "the API is not for web pages" in verdict(["localhost"], None, headers)
+
+
+def test_an_address_that_was_typed_into_a_browser_is_not_a_page() -> None:
+    assert verdict(["localhost:8000"], 8000, {"Sec-Fetch-Site": "none", "User-Agent": "Mozilla/5.0"}) == ""
+
+
+@given(st.text(), st.sampled_from([None, 80, 8000]))
+def test_no_host_crashes_the_judgement(host: str, port: int | None) -> None:
+    allowed = {f"{name}{suffix}" for name in access.LOCAL_NAMES for suffix in ("", ":", ":80", ":8000")}
+    if not verdict([host], port):
+        assert host.lower() in allowed
