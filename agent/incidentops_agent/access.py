@@ -101,7 +101,7 @@ def foreign(hosts: Sequence[str], headers: Mapping[str, str], port: int | None) 
         name, given = hosts[0], ""
     if name.lower() not in LOCAL_NAMES or (given and not (given.isascii() and given.isdigit())):
         return f"the Host {hosts[0][:100]!r} is not this machine; use localhost, 127.0.0.1 or [::1]"
-    if port is not None and int(given or 80) != port:
+    if port is not None and (given or "80") != str(port):
         return f"the Host {hosts[0][:100]!r} names another port than {port}"
     for header in ("Origin", "Referer"):
         if header in headers:
