@@ -27,6 +27,10 @@ PING_INTERVAL = 3.0
 PING_DEADLINE = 1.0
 CALL_DEADLINE = 5.0
 """Seconds; the worker's own calls give up after 2, and one may wait behind another."""
+WATCH_DEADLINE = 30.0
+"""Seconds for reading all units, which is many calls."""
+UNANSWERED_MOST = 3
+"""Pings in a row without any answer, good or bad, after which the worker itself is given up."""
 RESPAWN_FIRST, RESPAWN_MOST = 0.05, 2.0
 
 _KINDS = {
@@ -36,6 +40,13 @@ _KINDS = {
     "DBusTimeoutError": "systemd-unreachable",
     "DBusNoReplyError": "systemd-unreachable",
 }
+
+
+class _SilentError(BusError):
+    """The worker did not answer at all."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__("systemd-unreachable", f"systemd did not answer within {seconds:g} s")
 
 
 class BusClient:
@@ -57,13 +68,15 @@ class BusClient:
         wait = RESPAWN_FIRST
         while True:
             started = asyncio.get_running_loop().time()
-            await self._serve_one_worker()
+            status = await self._serve_one_worker()
             self._listener.on_bus(False)
+            log.warning("the bus worker ended (exit status %s); another is started", status)
             lived = asyncio.get_running_loop().time() - started
             wait = RESPAWN_FIRST if lived > RESPAWN_MOST else min(wait * 2, RESPAWN_MOST)
             await asyncio.sleep(wait)
 
-    async def _serve_one_worker(self) -> None:
+    async def _serve_one_worker(self) -> int | None:
+        """Start a worker and serve it to its end; gives its exit status."""
         ours, theirs = socket.socketpair()
         with theirs:
             # Bounds every call that the worker makes: sd_bus_set_method_call_timeout(3).
@@ -74,12 +87,16 @@ class BusClient:
         self._writer = writer
         tasks: list[asyncio.Task[None]] = []
         try:
-            while line := await reader.readline():
+            while (line := await reader.readline()).endswith(b"\n"):  # what it did not end, it was killed over
                 message = json.loads(line)
                 if message.get("event") == "ready":
-                    tasks.append(asyncio.create_task(self._keep_alive(), name="bus-ping"))
+                    tasks.append(asyncio.create_task(self._keep_alive(process), name="bus-ping"))
                 else:
                     self._dispatch(message)
+        except ConnectionError:
+            pass  # it ended with requests of ours unread
+        except (ValueError, KeyError, TypeError):
+            log.exception("the bus worker said what can't be understood")
         finally:
             self._writer = None
             for task in tasks:
@@ -95,17 +112,19 @@ class BusClient:
             except TimeoutError:
                 process.kill()
                 await process.wait()
-            log.warning("the bus worker ended (exit status %s); another is started", process.returncode)
+        return process.returncode
 
-    async def _keep_alive(self) -> None:
+    async def _keep_alive(self, process: asyncio.subprocess.Process) -> None:
         """Watch what is to be watched, then ping PID 1 for ever; says when it stops and starts answering."""
         try:
-            await self._request({"op": "watch", "specs": self._specs})
+            await self._request({"op": "watch", "specs": self._specs}, WATCH_DEADLINE)
             self._listener.on_bus(True)
         except BusError as error:
             log.info("systemd did not tell the state of its units: %s", error)
-            return  # the worker ends itself after that
-        while True:
+            _kill(process)  # a fresh one begins anew
+            return
+        unanswered = 0
+        while unanswered < UNANSWERED_MOST:
             await asyncio.sleep(PING_INTERVAL)
             ping = asyncio.ensure_future(self._request({"op": "ping"}))
             done, _ = await asyncio.wait([ping], timeout=PING_DEADLINE)
@@ -113,10 +132,14 @@ class BusClient:
                 self._listener.on_bus(False)
             try:
                 await ping
-            except BusError:
+            except BusError as error:
                 self._listener.on_bus(False)
+                unanswered = unanswered + 1 if isinstance(error, _SilentError) else 0
             else:
                 self._listener.on_bus(True)
+                unanswered = 0
+        log.error("the bus worker does not answer and is killed")
+        _kill(process)
 
     def _fail_everything(self) -> None:
         lost = BusError("systemd-unreachable", "the connection to systemd was lost")
@@ -160,7 +183,7 @@ class BusClient:
         if not future.done():
             future.set_result(value)
 
-    async def _request(self, request: dict[str, Any]) -> Any:
+    async def _request(self, request: dict[str, Any], deadline: float | None = None) -> Any:
         if self._writer is None:
             raise BusError("systemd-unreachable", "there is no connection to systemd at the moment")
         request_id = next(self._ids)
@@ -169,17 +192,18 @@ class BusClient:
         if request["op"] == "job":
             self._job_requests.add(request_id)
         self._writer.write(json.dumps({"id": request_id, **request}).encode() + b"\n")
+        deadline = deadline or CALL_DEADLINE
         try:
-            return await asyncio.wait_for(future, CALL_DEADLINE)
+            return await asyncio.wait_for(future, deadline)
         except TimeoutError:
-            raise BusError("systemd-unreachable", f"systemd did not answer within {CALL_DEADLINE:g} s") from None
+            raise _SilentError(deadline) from None
 
     # -- ports.Bus
 
     async def watch(self, specs: Sequence[str]) -> None:
         self._specs = list(specs)
         if self._writer is not None:
-            await self._request({"op": "watch", "specs": self._specs})
+            await self._request({"op": "watch", "specs": self._specs}, WATCH_DEADLINE)
 
     async def job(self, verb: str, unit: str) -> Job:
         job: Job = await self._request({"op": "job", "verb": verb, "unit": unit})
@@ -191,6 +215,11 @@ class BusClient:
     async def stops_with(self, unit: str) -> list[str]:
         units: list[str] = await self._request({"op": "stops-with", "unit": unit})
         return units
+
+
+def _kill(process: asyncio.subprocess.Process) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        process.kill()
 
 
 _FIELDS = frozenset(field.name for field in dataclasses.fields(UnitView))
