@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import logging
 import time
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
     from .model import ServiceSpec
     from .probes.base import Probe
+
+log = logging.getLogger(__name__)
 
 # Kind -> module and class. Imported when first needed: a machine without RabbitMQ need not hold its client in memory.
 KINDS = {
@@ -59,6 +62,9 @@ class ServiceProber:
             outcome, sentence = ProbeOutcome.FAILED, str(error)
         except ProbeUnavailableError as error:
             outcome, sentence = ProbeOutcome.UNAVAILABLE, str(error)
+        except Exception as error:  # never let the task end that watches the service
+            log.exception("the probe of %s failed by a mistake of the agent's", spec.name)
+            outcome, sentence = ProbeOutcome.UNAVAILABLE, f"the agent's probe is broken: {type(error).__name__}"
         else:
             return ProbeResult(ProbeOutcome.OK, time.perf_counter() - began, complaints(detail), detail)
         latency = time.perf_counter() - began
