@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .access import Access
     from .actions import Actions
     from .engine import Engine, Service
-    from .model import JournalEntry, Peer
+    from .model import Actor, JournalEntry, Peer
     from .ports import Audit, Journal, Metrics, System
 
 log = logging.getLogger(__name__)
@@ -309,7 +309,7 @@ class Api:
     async def ping(self, request: web.BaseRequest, parameter: str, peer: Peer) -> web.StreamResponse:
         self._service(parameter)
         who = access.actor(peer)
-        return await self._run(request, lambda: self._actions.ping(parameter, who), peer)
+        return await self._run(request, lambda: self._actions.ping(parameter, who), who)
 
     async def start(self, request: web.BaseRequest, parameter: str, peer: Peer) -> web.StreamResponse:
         return await self._change(request, parameter, peer, "start")
@@ -328,19 +328,19 @@ class Api:
 
     async def remediate(self, request: web.BaseRequest, _parameter: str, peer: Peer) -> web.StreamResponse:
         who = access.actor(peer)
-        return await self._run(request, lambda: self._actions.remediate(who), peer)
+        return await self._run(request, lambda: self._actions.remediate(who), who)
 
     async def _change(self, request: web.BaseRequest, name: str, peer: Peer, action: str) -> web.StreamResponse:
         self._service(name)
         who = access.actor(peer)
-        return await self._run(request, lambda: self._actions.change(name, action, who), peer)
+        return await self._run(request, lambda: self._actions.change(name, action, who), who)
 
     async def _run(
-        self, request: web.BaseRequest, what: Callable[[], Awaitable[dict[str, Any]]], peer: Peer
+        self, request: web.BaseRequest, what: Callable[[], Awaitable[dict[str, Any]]], who: Actor
     ) -> web.StreamResponse:
         key = request.headers.get("Idempotency-Key", "")
         if key and not re.fullmatch(r"[!-~]{1,128}", key):
             raise ApiError(400, "malformed", "cannot take the Idempotency-Key; give 1 to 128 printable characters")
-        answer = await self._actions.run(what, access.actor(peer), key, request.path)
+        answer = await self._actions.run(what, who, key, request.path)
         failed = "kind" in answer
         return reply(answer, _CODES.get(answer["kind"], 503) if failed else 200)

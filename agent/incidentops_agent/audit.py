@@ -1,8 +1,9 @@
 """The audit trail in SQLite: append-only, written by one thread, never in the event loop's way.
 
-A row counts as recorded when its transaction is on the disk (WAL, synchronous=FULL), so neither SIGKILL nor a power cut
-takes back what was acknowledged. When writing fails, rows wait in memory for the disk to recover and the failure is
-reported; the agent goes on controlling services meanwhile.
+A finished action counts as recorded when its transaction is on the disk (WAL, synchronous=FULL), so neither SIGKILL nor
+a power cut takes back what was acknowledged. That an action was requested is handed to the kernel before the action
+begins, which SIGKILL can't take back either, and is on the disk with the next finished one. When writing fails, rows
+wait in memory for the disk to recover and the failure is reported; the agent goes on controlling services meanwhile.
 """
 
 from __future__ import annotations
@@ -204,7 +205,6 @@ class SqliteAudit:
 
     def _prepare(self, database: sqlite3.Connection) -> None:
         database.execute("PRAGMA journal_mode = WAL")
-        database.execute("PRAGMA synchronous = FULL")
         (version,) = database.execute("PRAGMA user_version").fetchone()
         if version > SCHEMA_VERSION:
             raise SchemaError(
@@ -235,6 +235,8 @@ class SqliteAudit:
         failing = ""
         try:
             database = self._connect()
+            begins_only = all(row.phase == "requested" for row in rows)
+            database.execute(f"PRAGMA synchronous = {'NORMAL' if begins_only else 'FULL'}")
             database.execute("BEGIN IMMEDIATE")
             try:
                 database.executemany(INSERT, map(_values, rows))

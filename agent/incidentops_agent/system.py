@@ -63,27 +63,37 @@ class SystemSampler:
         self._figures = self._read(cores, elapsed)
 
     def _read(self, cores: list[float], elapsed: float) -> dict[str, Any]:
-        memory, swap, disk = psutil.virtual_memory(), psutil.swap_memory(), psutil.disk_usage(self._disk)
+        memory, disk = self._memory(), psutil.disk_usage(self._disk)
         free = round(sum(cores) / len(cores), 1)
         load = psutil.getloadavg()
         return {
             "cpu": f"{len(cores)} units, {free:.1f}% free",
-            "ram": f"{memory.total / _GB:.1f} GB total, {memory.available / _GB:.1f} GB free",
+            "ram": f"{memory['MemTotal'] / _GB:.1f} GB total, {memory['MemAvailable'] / _GB:.1f} GB free",
             "disk": f"{disk.total / _GB:.1f} GB total, {disk.free / _GB:.1f} GB free",
             "cpu_units": len(cores),
             "cpu_free_percent": free,
             "cpu_free_percent_per_unit": cores,
             "cpu_interval_seconds": round(elapsed, 3),
-            "ram_total_bytes": memory.total,
-            "ram_free_bytes": memory.available,
-            "swap_total_bytes": swap.total,
-            "swap_free_bytes": swap.free,
+            "ram_total_bytes": memory["MemTotal"],
+            "ram_free_bytes": memory["MemAvailable"],
+            "swap_total_bytes": memory["SwapTotal"],
+            "swap_free_bytes": memory["SwapFree"],
             "disk_path": self._disk,
             "disk_total_bytes": disk.total,
             "disk_free_bytes": disk.free,
             "load_average": [round(value, 2) for value in load],
             "pressure": {kind: self._pressure(kind) for kind in ("cpu", "memory", "io")},
         }
+
+    def _memory(self) -> dict[str, int]:
+        """Bytes by the names of proc_meminfo(5): one file, where psutil reads it twice, and another, for the same."""
+        wanted = dict.fromkeys(("MemTotal", "MemAvailable", "SwapTotal", "SwapFree"), 0)
+        with (self._proc / "meminfo").open("rb", 0) as file:
+            for line in file.read().splitlines():
+                name, _, rest = line.partition(b":")
+                if name.decode() in wanted:
+                    wanted[name.decode()] = int(rest.split()[0]) * 1024
+        return wanted
 
     def _pressure(self, kind: str) -> dict[str, dict[str, float]] | None:
         """Pressure stall information, shares in percent: https://docs.kernel.org/accounting/psi.html; None without."""
