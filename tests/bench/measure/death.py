@@ -16,12 +16,10 @@ import subprocess
 import time
 from typing import TYPE_CHECKING
 
-from pystemd.dbuslib import DBus
-
 from .cockpit import Bridge
 from .figures import Goal, Row, series
 from .http import Events
-from .private_bus import MANAGER, MANAGER_PATH, PROPERTIES, SERVICE, SYSTEMD, UNIT, PrivateBus, drain, listen, wait
+from .systemd import PROPERTIES, SERVICE, UNIT, PrivateBus, SystemBus, drain, listen, wait
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -103,11 +101,9 @@ def by_cockpit(killer: Killer, rounds: int) -> list[float]:
 
 
 def by_listener(killer: Killer, rounds: int) -> list[float]:
-    bus = DBus()
-    bus.open()
+    bus = SystemBus().bus
     told: list[Any] = []
     kept = listen(bus, killer.path, PROPERTIES, b"PropertiesChanged", told)
-    bus.call_method(SYSTEMD, MANAGER_PATH, MANAGER, b"Subscribe", None)
 
     def await_state(active: bool) -> float:
         until = time.monotonic() + PATIENCE

@@ -14,7 +14,7 @@ import psycopg
 
 from .figures import Goal, Row, series
 from .http import Connection
-from .private_bus import MANAGER, MANAGER_PATH, PrivateBus
+from .systemd import MANAGER, MANAGER_PATH, PrivateBus
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -52,12 +52,11 @@ def wait(bus: DBus, until: float) -> None:
         raise TimeoutError("systemd has not said in time what was waited for")
 
 
-class PrivateBus:
-    """PID 1's private socket, root only: no bus daemon and no polkit on the way."""
+class Systemd:
+    """PID 1 over a bus connection that is open."""
 
-    def __init__(self) -> None:
-        self.bus = DBusAddress(b"unix:path=/run/systemd/private", peer_to_peer=True)
-        self.bus.open()
+    def __init__(self, bus: DBus) -> None:
+        self.bus = bus
         self._removed: list[Any] = []
         self._callback = listen(self.bus, MANAGER_PATH, MANAGER, b"JobRemoved", self._removed)
 
@@ -108,3 +107,22 @@ class PrivateBus:
         """Seconds that the unit itself took for its last start or stop, by the timestamps that PID 1 keeps."""
         began, ended = (self.number(path, UNIT, name) for name in OWN_TIME[verb])
         return (ended - began) / 1e6
+
+
+class PrivateBus(Systemd):
+    """PID 1's private socket, root only: no bus daemon and no polkit on the way."""
+
+    def __init__(self) -> None:
+        bus = DBusAddress(b"unix:path=/run/systemd/private", peer_to_peer=True)
+        bus.open()
+        super().__init__(bus)
+
+
+class SystemBus(Systemd):
+    """The system bus, where polkit decides for all but root."""
+
+    def __init__(self) -> None:
+        bus = DBus()
+        bus.open()
+        super().__init__(bus)
+        self.call(MANAGER_PATH, MANAGER, b"Subscribe")
