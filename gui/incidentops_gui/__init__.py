@@ -1,0 +1,3 @@
+"""The desktop application of IncidentOps."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,194 @@
+"""What the operator asks for: each command is one request with a key of its own, and its answer becomes a fact."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from functools import partial
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from . import answers, facts, wire, wording
+from .reducer import Changes
+from .transport import Call, Exchange, Failure
+from .translate import tr
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from .hosts import Target
+    from .store import Store
+
+FIGURES_INTERVAL = 6.0
+"""Seconds between readings of the figures that are no events (latency, memory, CPU); the agent measures each 5."""
+READ_IDLE, ACT_IDLE = 10.0, 200.0
+"""Seconds to wait for a byte of an answer; a start may take as long as its unit's deadline."""
+READING_MOST = 4
+"""How many logs are read at once."""
+
+
+class Commands(QObject):
+    """Talks to one agent on behalf of the operator.
+
+    ``started`` (service) and ``remediated`` (answers.Remediation) ask for the contract's popups; ``sent`` (service,
+    action) is emitted when the bytes of a command are on the wire.
+    """
+
+    started = Signal(str)
+    remediated = Signal(object)
+    sent = Signal(str, str)
+
+    def __init__(self, target: Target, store: Store, read_only: bool, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.target = target
+        self.read_only = read_only
+        self._store = store
+        self._logs: dict[str, None] = {}
+        self._reading = 0
+        self._figures = QTimer(self, interval=int(FIGURES_INTERVAL * 1000))
+        self._figures.timeout.connect(self.read_figures)
+        store.changed.connect(self._on_changes)
+
+    def close(self) -> None:
+        """No more requests; what was asked for goes on at the agent, its answer is not awaited."""
+        self._store.changed.disconnect(self._on_changes)
+        self._figures.stop()
+        for call in self.findChildren(Exchange):
+            call.abort()
+
+    # -- acting
+
+    def act(self, service: str, action: str) -> None:
+        """start, stop, restart or ping; at most one at a time for a service."""
+        state = self._store.state
+        card = state.cards.get(service)
+        if self.read_only or card is None or card.pending is not None or not state.connection.live:
+            return
+        done = self._on_pinged if action == "ping" else self._on_changed
+        self._post(f"/{action}/{quote(service, safe='')}", service, action, done)
+
+    def remediate(self) -> None:
+        """Bring back all that is down."""
+        state = self._store.state
+        if self.read_only or state.remediating is not None or not state.connection.live:
+            return
+        self._post("/remediate", "", "remediate", self._on_remediated)
+
+    def _post(self, path: str, service: str, action: str, done: Callable[[str, str, object], None]) -> None:
+        key = uuid.uuid4().hex
+        call = Call(self.target, self)
+        call.connected.connect(partial(self.sent.emit, service, action))
+        call.finished.connect(partial(self._on_answer, service, action, done))
+        call.failed.connect(partial(self._on_lost, service, action))
+        self._store.apply(facts.Asked(service, action, key, time.time()))
+        call.start("POST", path, ACT_IDLE, {"Idempotency-Key": key})
+
+    def _on_answer(
+        self, service: str, action: str, done: Callable[[str, str, object], None], status: int, body: bytes
+    ) -> None:
+        try:
+            if status == 200:
+                done(service, action, wire.parse(body))
+                return
+            told = answers.problem(status, body)
+            kind, message = told.kind, told.message
+        except wire.WireError as error:
+            kind, message = "incompatible", tr("cannot understand the agent's answer: {error}").format(error=error)
+        self._store.apply(facts.Refused(service, action, kind, message, time.time()))
+
+    def _on_lost(self, service: str, action: str, failure: Failure, text: str) -> None:
+        if failure in (Failure.ABSENT, Failure.FORBIDDEN, Failure.REFUSED):
+            message = tr("cannot reach the agent: {error}").format(error=text)
+        else:
+            message = tr(wording.UNANSWERED)
+        self._store.apply(facts.Refused(service, action, "unanswered", message, time.time()))
+
+    def _on_changed(self, service: str, action: str, value: object) -> None:
+        answer = answers.change(value)
+        self._store.apply(facts.Changed(service, action, answer, time.time()))
+        if action == "start" and answer.outcome == "ok" and answer.up:
+            self.started.emit(service)
+
+    def _on_pinged(self, service: str, _action: str, value: object) -> None:
+        self._store.apply(facts.Pinged(service, answers.ping(value), time.time()))
+
+    def _on_remediated(self, _service: str, _action: str, value: object) -> None:
+        answer = answers.remediation(value)
+        self._store.apply(facts.Remediated(answer, time.time()))
+        self.remediated.emit(answer)
+
+    # -- reading
+
+    def _get(self, path: str, take: Callable[[object], None], after: Callable[[], None] | None = None) -> None:
+        call = Call(self.target, self)
+
+        def answered(status: int, body: bytes) -> None:
+            try:
+                if status == 200:
+                    take(wire.parse(body))
+            except wire.WireError:
+                pass  # the stream is what tells of another version
+            finally:
+                if after is not None:
+                    after()
+
+        call.finished.connect(answered)
+        if after is not None:
+            call.failed.connect(lambda *_: after())
+        call.start("GET", path, READ_IDLE)
+
+    def read_figures(self) -> None:
+        if self._store.state.connection.live:
+            self._get("/services", self._take_figures)
+
+    def _take_figures(self, value: object) -> None:
+        self._store.apply(facts.FiguresRead(wire.services(value), time.time()))
+
+    def read_system(self) -> None:
+        """The machine's figures now, not at the agent's next sample."""
+        self._get("/system", lambda value: self._store.apply(facts.SystemSampled(wire.system(value), time.time())))
+
+    def read_detail(self, service: str, take: Callable[[answers.Detail], None]) -> None:
+        """What a stop takes down with it, and the log."""
+        self._get(f"/services/{quote(service, safe='')}", lambda value: take(answers.detail(value)))
+
+    def refresh(self) -> None:
+        """Read everything anew that is not on the stream."""
+        self.read_figures()
+        if self._store.state.connection.live:
+            self.read_system()
+            self._want_logs(self._store.state.cards)
+
+    def _on_changes(self, changes: Changes) -> None:
+        if changes.connection:
+            live = self._store.state.connection.live
+            if live and not self._figures.isActive():
+                self._figures.start()
+                self.read_figures()
+                if self._store.state.system is None:
+                    self.read_system()
+            elif not live:
+                self._figures.stop()
+        if changes.logs:
+            self._want_logs(changes.logs)
+
+    def _want_logs(self, names: Iterable[str]) -> None:
+        for name in sorted(names):
+            self._logs[name] = None
+        self._read_logs()
+
+    def _read_logs(self) -> None:
+        while self._logs and self._reading < READING_MOST and self._store.state.connection.live:
+            name = next(iter(self._logs))
+            del self._logs[name]
+            self._reading += 1
+            self._get(f"/logs/{quote(name, safe='')}", partial(self._take_log, name), self._log_over)
+
+    def _take_log(self, name: str, value: object) -> None:
+        self._store.apply(facts.LogRead(name, answers.log(value), time.time()))
+
+    def _log_over(self) -> None:
+        self._reading -= 1
+        self._read_logs()

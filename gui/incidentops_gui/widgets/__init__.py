@@ -1,0 +1,1 @@
+"""The widgets: thin, they paint what the state says and send what the operator does."""

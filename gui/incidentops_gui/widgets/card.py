@@ -1,0 +1,318 @@
+"""One service: LED, state and reason, figures, buttons, and the last lines of its action log."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QRectF, Qt, Signal
+from PySide6.QtGui import QColor, QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPalette
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QSizePolicy, QVBoxLayout, QWidget
+
+from .. import details, theme, wording
+from ..state import Tone
+from ..translate import tr
+from . import paint
+from .button import Button
+from .figures import Figures, Row
+from .led import LOOKS, Led
+
+if TYPE_CHECKING:
+    from ..state import Card, State
+
+LOG_LINES = 3
+WIDTH = 352
+"""Pixels that a card needs at least."""
+
+
+def label(parent: QWidget, scale: float = 1.0, bold: bool = False) -> QLabel:
+    made = QLabel(parent)
+    made.setTextFormat(Qt.TextFormat.PlainText)
+    made.setFont(paint.font(made.font(), scale, bold))
+    return made
+
+
+def ink(widget: QWidget, role: str) -> None:
+    """Write in the theme's colour of that use."""
+    colour = theme.current().colour(role)
+    palette = widget.palette()
+    if palette.color(QPalette.ColorRole.WindowText) != colour:
+        palette.setColor(QPalette.ColorRole.WindowText, colour)
+        widget.setPalette(palette)
+
+
+class CardWidget(QFrame):
+    """Thin: ``show_card`` paints what the state says. ``asked`` carries (service, action); ``opened`` the service."""
+
+    asked = Signal(str, str)
+    opened = Signal(str)
+    copied = Signal(str)
+    pin_toggled = Signal(str)
+    note_dismissed = Signal(str)
+    resized = Signal()
+
+    def __init__(self, name: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.name = name
+        self.live = False
+        self.pinned = False
+        self.compact = False
+        self._card: Card | None = None
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        self._build()
+
+    # -- building
+
+    def _build(self) -> None:
+        self.led = Led(self)
+        self.title = label(self, 1.12, bold=True)
+        self.word = label(self, 1.0, bold=True)
+        self.unit = label(self, 0.85)
+        self.message = label(self, 0.92)
+        self.message.setWordWrap(True)
+        self.message.setTextInteractionFlags(
+            Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
+        )
+        self.message.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self.undo = Button(tr("Start again"), "quiet", self)
+        self.undo.setFlat(True)
+        self.undo.clicked.connect(lambda: self.asked.emit(self.name, "start"))
+        self.undo.hide()
+        self.figures = Figures(self)
+        self.log = label(self, 0.88)
+        self.log.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.log.setMinimumWidth(10)
+        self.log.setAlignment(Qt.AlignmentFlag.AlignTop)
+
+        head = QHBoxLayout()
+        head.setSpacing(8)
+        head.addWidget(self.led)
+        head.addWidget(self.title)
+        head.addStretch(1)
+        head.addWidget(self.word)
+        told = QHBoxLayout()
+        told.addWidget(self.message, 1)
+        told.addWidget(self.undo, 0, Qt.AlignmentFlag.AlignTop)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(14, 11, 14, 11)
+        column.setSpacing(6)
+        column.addLayout(head)
+        column.addWidget(self.unit)
+        column.addLayout(told)
+        column.addWidget(self.figures)
+        column.addLayout(self._buttons())
+        column.addWidget(self.log)
+        column.addStretch(1)
+
+    def _buttons(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.setSpacing(6)
+        self.ping = Button(tr("Ping"), parent=self)
+        self.start = Button(tr("Start"), parent=self)
+        self.stop = Button(tr("Stop"), "danger", self)
+        for action, button in (("ping", self.ping), ("start", self.start), ("stop", self.stop)):
+            button.clicked.connect(lambda _checked=False, word=action: self.asked.emit(self.name, word))
+            row.addWidget(button)
+        row.addStretch(1)
+        self.journal = Button(tr("Journal"), "quiet", self)
+        self.journal.clicked.connect(lambda: self.opened.emit(self.name))
+        row.addWidget(self.journal)
+        self.more = Button("⋯", "quiet", self)
+        self.more.setAccessibleName(tr("More"))
+        self.more.setToolTip(tr("More"))
+        self.more.clicked.connect(self.show_menu)
+        row.addWidget(self.more)
+        return row
+
+    def menu(self) -> QMenu:
+        """What else there is to do; made when it is wanted."""
+        menu = QMenu(self)
+        restart = menu.addAction(tr("&Restart"), lambda: self.asked.emit(self.name, "restart"))
+        restart.setEnabled(self.stop.isEnabled())
+        menu.addSeparator()
+        menu.addAction(tr("&Journal and log"), lambda: self.opened.emit(self.name))
+        menu.addAction(tr("&Copy details"), lambda: self.copied.emit(self.name))
+        menu.addAction(tr("Un&pin") if self.pinned else tr("&Pin to the top"), lambda: self.pin_toggled.emit(self.name))
+        if self._card is not None and self._card.note is not None:
+            menu.addAction(tr("&Dismiss the message"), lambda: self.note_dismissed.emit(self.name))
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        return menu
+
+    def show_menu(self) -> None:
+        self.menu().popup(self.more.mapToGlobal(self.more.rect().bottomLeft()))
+
+    # -- showing
+
+    def show_card(self, state: State, may_act: bool) -> None:
+        """Paint the card of this service as the state has it."""
+        card = state.cards[self.name]
+        before, self._card = self._card, card
+        service = card.service
+        live = state.is_live(self.name)
+        height = self._needs()
+        self.live = live
+        self.led.show_state(service.title, service.state, service.up, live)
+        if before is None or before.service.title != service.title:
+            self.title.setText(service.title)
+            self.setAccessibleName(service.title)
+        self._set(self.unit, f"{self.name} · {service.unit.name}")
+        self.show_times(state)
+        self._show_message(card, state)
+        self._show_log(card)
+        self._show_buttons(card, may_act and live)
+        self.recolour()
+        if before is None or self._needs() != height:
+            self.resized.emit()
+        self.update()
+
+    def height_for(self, width: int) -> int:
+        """Pixels that it needs at this width. A layout inside a layout learns of a change only by activate()."""
+        layout = self.layout()
+        assert layout is not None
+        layout.activate()
+        return layout.totalHeightForWidth(width)
+
+    def _needs(self) -> int:
+        return self.height_for(self.width())
+
+    @staticmethod
+    def _set(widget: QLabel, text: str) -> None:
+        if widget.text() != text:
+            widget.setText(text)
+
+    def show_times(self, state: State) -> None:
+        """What changes with the time alone: how long ago, how long already."""
+        card = state.cards[self.name]
+        service, now = card.service, time.time()
+        there = now + state.clock_offset
+        as_of = state.connection.as_of if not state.connection.live else None
+        if as_of is not None:
+            there = as_of + state.clock_offset  # what is not live does not grow older, it is as it was then
+        word = wording.busy(card, now, there) if state.connection.live else ""
+        if not word:
+            word = f"{wording.status(service.up)} · {wording.state(service.state)}"
+        if not self.live and as_of is not None:
+            word = tr("as of {time}").format(time=wording.clock(as_of))
+        self._set(self.word, word)
+        needed_by = ", ".join(state.dependants(self.name)) or wording.MISSING
+        started = tr("Started: {time}").format(time=wording.exact(service.started))
+        rows = (
+            Row(tr("Started"), wording.ago(service.started, there), started),
+            Row(tr("Probe"), wording.latency(service.probe.latency), self._probe_hint(card), card.latency),
+            Row(tr("Recovery"), wording.recovery(service.recovery), tr("What brings it back when it dies")),
+            Row(tr("Memory"), wording.size(service.resources.memory)),
+            Row(tr("Needed by"), needed_by, tr("Needed by: {names}").format(names=needed_by)),
+            Row(tr("CPU"), wording.percent(card.cpu_percent), tr("Share of one processor"), card.cpu_history),
+        )
+        self.figures.show_rows(rows, self.live)
+
+    @staticmethod
+    def _probe_hint(card: Card) -> str:
+        probe = card.service.probe
+        when = wording.exact(probe.at)
+        return tr("{kind} probe: {outcome}, last at {time}").format(kind=probe.kind, outcome=probe.outcome, time=when)
+
+    def _show_message(self, card: Card, state: State) -> None:
+        note, service = card.note, card.service
+        tone = "muted"
+        if service.stale and state.connection.live:
+            text, tone = tr("systemd does not answer: this is the last that it said."), "warn"
+        elif note is not None:
+            text = note.text
+            tone = {Tone.GOOD: "good", Tone.BAD: "bad"}.get(note.tone, "muted")
+        elif service.reason:
+            text = service.reason[:1].upper() + service.reason[1:]
+            tone = "bad" if service.state in ("failed", "unresponsive") and self.live else "muted"
+        else:
+            text = tr("Answers its probe") if service.up else ""
+        self._set(self.message, text or " ")
+        self.message.setProperty("tone", tone)
+        self.undo.setVisible(note is not None and bool(note.undo) and self.live)
+
+    def _show_log(self, card: Card) -> None:
+        lines = [_short(line) for line in card.log[-LOG_LINES:]]
+        lines = [*[""] * (LOG_LINES - len(lines)), *lines] if lines else [tr("No operator actions yet"), "", ""]
+        self._set(self.log, "\n".join(lines))
+        self.log.setToolTip("\n".join(card.log[-20:]))
+        self.log.setVisible(not self.compact)
+
+    def _show_buttons(self, card: Card, may_act: bool) -> None:
+        idle = may_act and card.pending is None
+        service = card.service
+        running = service.unit.active not in ("inactive", "failed")
+        self.ping.setEnabled(idle)
+        self.start.setEnabled(idle and not (service.up and service.busy is None) and service.state != "not-installed")
+        self.stop.setEnabled(idle and (running or service.up))
+        self.start.set_kind("primary" if self.start.isEnabled() and not service.up else "plain")
+
+    def set_compact(self, compact: bool) -> None:
+        self.compact = compact
+        self.log.setVisible(not compact)
+
+    def recolour(self) -> None:
+        """Take the theme's colours; the rest is painted with them anyway."""
+        if self._card is None:
+            return
+        look = LOOKS.get(self._card.service.state, LOOKS["unknown"])
+        ink(self.title, "text" if self.live else "muted")
+        ink(self.word, look.role if self.live else "muted")
+        ink(self.unit, "muted")
+        ink(self.log, "muted")
+        ink(self.message, str(self.message.property("tone") or "muted"))
+
+    def details(self, state: State) -> str:
+        return details.text(state, self.name)
+
+    # -- events
+
+    def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802 (Qt's name)
+        painter = QPainter(self)
+        tokens = theme.current()
+        box = QRectF(self.rect())
+        paint.rounded(painter, box, tokens.card, tokens.border, 10)
+        role = LOOKS.get(self._card.service.state, LOOKS["unknown"]).role if self._card else "muted"
+        if self.live and role in ("bad", "warn"):
+            painter.save()
+            painter.setClipRect(QRectF(0, 0, 4, self.height()))
+            paint.rounded(painter, box, getattr(tokens, role), None, 10)
+            painter.restore()
+        if self.hasFocus():
+            paint.rounded(painter, box, None, tokens.accent, 10, 2)
+        if self.pinned:
+            painter.setPen(QColor(tokens.muted))
+            painter.setFont(paint.font(self.font(), 0.8))
+            area = QRectF(box.right() - 70, self.unit.y(), 56, self.unit.height())
+            painter.drawText(area, int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter), tr("pinned"))
+
+    def focusInEvent(self, event: QFocusEvent) -> None:  # noqa: N802
+        super().focusInEvent(event)
+        self.update()
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:  # noqa: N802
+        super().focusOutEvent(event)
+        self.update()
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+        self.setFocus(Qt.FocusReason.MouseFocusReason)
+        if event.button() is Qt.MouseButton.RightButton:
+            self.menu().popup(event.globalPosition().toPoint())
+
+    def mouseDoubleClickEvent(self, _event: QMouseEvent) -> None:  # noqa: N802
+        self.opened.emit(self.name)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.hasFocus():
+            self.opened.emit(self.name)
+        elif event.key() == Qt.Key.Key_Menu:
+            self.show_menu()
+        elif event.key() == Qt.Key.Key_Escape and self._card is not None and self._card.note is not None:
+            self.note_dismissed.emit(self.name)
+        else:
+            super().keyPressEvent(event)
+
+
+def _short(line: str) -> str:
+    """A line of the log with the time of day here instead of the whole instant; the sentence as it is."""
+    at, bar, sentence = line.partition(" | ")
+    return f"{details.local_clock(at)}  {sentence}" if bar else line

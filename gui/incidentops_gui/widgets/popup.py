@@ -1,0 +1,79 @@
+"""The contract's popups: they say what was done, stand in nobody's way, and go by Esc."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QVBoxLayout, QWidget
+
+from .. import wording
+from ..translate import tr
+from .button import Button
+from .card import ink, label
+from .led import Led
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..answers import Remediation
+
+
+class Popup(QDialog):
+    """Non-modal; ``text`` is everything that it says, as plain text."""
+
+    def __init__(self, title: str, names: Sequence[str], skipped: Sequence[str], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setModal(False)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setWindowTitle(tr("IncidentOps"))
+        self.text = "\n".join([title, *(f"• {name}" for name in names)])
+        if skipped:
+            self.text += "\n" + "\n".join([tr("Not recovered:"), *(f"• {line}" for line in skipped)])
+        self.setAccessibleName(self.text)
+
+        sign = Led(self)
+        sign.show_state(tr("Result"), "healthy" if not skipped else "unresponsive", not skipped, live=True)
+        sign.setToolTip("")
+        said = label(self, 1.05, bold=True)
+        said.setText(title)
+        said.setWordWrap(True)
+        said.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        head = QHBoxLayout()
+        head.setSpacing(10)
+        head.addWidget(sign, 0, Qt.AlignmentFlag.AlignTop)
+        head.addWidget(said, 1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(18, 16, 18, 14)
+        column.setSpacing(10)
+        column.addLayout(head)
+        self._list(column, "", names, "text")
+        self._list(column, tr("Not recovered:"), skipped, "bad")
+        close = Button(tr("Close"), "primary", self)
+        close.setDefault(True)
+        close.clicked.connect(self.close)
+        row = QHBoxLayout()
+        row.addStretch(1)
+        row.addWidget(close)
+        column.addLayout(row)
+        self.setMinimumWidth(360)
+        close.setFocus()
+
+    def _list(self, column: QVBoxLayout, title: str, lines: Sequence[str], role: str) -> None:
+        if not lines:
+            return
+        shown = label(self)
+        shown.setText("\n".join([*([title] if title else []), *(f"•  {line}" for line in lines)]))
+        shown.setWordWrap(True)
+        shown.setIndent(30)
+        shown.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        ink(shown, role)
+        column.addWidget(shown)
+
+
+def started(service: str, parent: QWidget) -> Popup:
+    return Popup(wording.STARTED_POPUP.format(service=service), (), (), parent)
+
+
+def remediated(answer: Remediation, parent: QWidget) -> Popup:
+    return Popup(*wording.remediation_popup(answer), parent)
