@@ -8,7 +8,6 @@ from typing import Any
 from .wire import Fields, WireError, parse, texts
 
 
-
 @dataclass(frozen=True, slots=True)
 class Problem:
     """An answer that says no: ``kind`` is stable, ``message`` a sentence for a person, ``status`` the HTTP code."""
@@ -89,7 +88,8 @@ def problem(status: int, body: bytes) -> Problem:
         return Problem(status, fields.text("kind"), fields.text("message"))
     except WireError:
         text = body.decode(errors="replace").strip().splitlines()
-        return Problem(status, "http", f"cannot get an answer: HTTP status {status} {text[0][:200] if text else ''}".strip())
+        first = text[0][:200] if text else ""
+        return Problem(status, "http", f"cannot get an answer: HTTP status {status} {first}".strip())
 
 
 def change(value: Any) -> Change:
@@ -155,5 +155,3 @@ def entry(value: Any) -> Entry:
         pid=fields.whole_or("pid"),
         message=fields.text_or("message"),
     )
-
-

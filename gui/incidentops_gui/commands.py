@@ -11,14 +11,14 @@ from urllib.parse import quote
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from . import answers, facts, wire, wording
-from .reducer import Changes
-from .transport import Call, Exchange, Failure
 from .translate import tr
+from .transport import Call, Exchange, Failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from .hosts import Target
+    from .reducer import Changes
     from .store import Store
 
 FIGURES_INTERVAL = 6.0

@@ -153,4 +153,3 @@ def plain(entry: Entry) -> str:
     """One line as journalctl has it."""
     who = f"{entry.identifier}[{entry.pid}]" if entry.pid else entry.identifier
     return f"{details.local_clock(entry.at)} {who}: {entry.message}"
-

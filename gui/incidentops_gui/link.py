@@ -179,7 +179,7 @@ class Link(QObject):
         if self._was_silent:
             self._say(Phase.SILENT, Trouble.NO_ANSWER, tr("The agent holds the connection but does not answer."))
         else:
-            self._say(Phase.SILENT, Trouble.STARTING, tr("The agent has taken the connection and has not answered yet."))
+            self._say(Phase.SILENT, Trouble.STARTING, tr("The agent took the connection and has not answered yet."))
 
     def _on_deadline(self) -> None:
         message = tr("The agent has given no sign of life for {n} s.").format(n=f"{DEADLINE:g}")
@@ -236,10 +236,7 @@ class Link(QObject):
         self._retry.start(int(pause * 1000))
         self._say(Phase.LOST, finding.trouble, finding.message, detail, pause)
 
-    def _say(
-        self, phase: Phase, trouble: Trouble, message: str, detail: str = "", pause: float | None = None
-    ) -> None:
+    def _say(self, phase: Phase, trouble: Trouble, message: str, detail: str = "", pause: float | None = None) -> None:
         now = time.time()
         retry_at = now + pause if pause is not None else None
         self._store.apply(facts.LinkChanged(phase, trouble, message, now, detail, retry_at))
-

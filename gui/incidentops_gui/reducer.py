@@ -52,7 +52,7 @@ NOTHING = Changes()
 @singledispatch
 def reduce(fact: facts.Fact, state: State) -> tuple[State, Changes]:
     """The state after ``fact``, and what changed."""
-    raise TypeError(f"no rule for {type(fact).__name__}")
+    raise TypeError(f"no rule for {type(fact).__name__} in {state.connection.phase}")
 
 
 def _only(name: str) -> Changes:
@@ -135,9 +135,7 @@ def _heartbeat(fact: facts.Heartbeat, state: State) -> tuple[State, Changes]:
 
 @reduce.register
 def _link_changed(fact: facts.LinkChanged, state: State) -> tuple[State, Changes]:
-    connection = Connection(
-        fact.phase, fact.trouble, fact.message, fact.detail, fact.retry_at, state.connection.as_of
-    )
+    connection = Connection(fact.phase, fact.trouble, fact.message, fact.detail, fact.retry_at, state.connection.as_of)
     if connection == state.connection:
         return state, NOTHING
     was_live = state.connection.live
@@ -276,5 +274,3 @@ def _append(history: tuple[float, ...], value: float) -> tuple[float, ...]:
 
 def _used(total: float, free: float) -> float:
     return 100.0 * (total - free) / total if total else 0.0
-
-

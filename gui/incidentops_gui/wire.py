@@ -88,7 +88,7 @@ class Fields:
 
     def numbers(self, key: str) -> tuple[float, ...]:
         value = self._take(key, list, "a list", null=False)
-        if not all(isinstance(one, (int, float)) for one in value):
+        if not all(isinstance(one, int | float) for one in value):
             raise WireError(f"{self._at(key)} holds something else than numbers")
         return tuple(float(one) for one in value)
 
@@ -110,7 +110,7 @@ class Fields:
 
 
 def _kind(value: Any) -> str:
-    names = {dict: "an object", list: "a list", str: "a text", bool: "true or false", int: "a number", float: "a number"}
+    names = {dict: "an object", list: "a list", str: "a text", bool: "a flag", int: "a number", float: "a number"}
     return "null" if value is None else names.get(type(value), "something else")
 
 

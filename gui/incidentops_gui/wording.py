@@ -114,7 +114,8 @@ def percent(value: float | None) -> str:
 
 
 def recovery(word: str) -> str:
-    return {"manual": tr("manual"), "automatic": tr("automatic"), "self (systemd)": tr("self (systemd)")}.get(word, word)
+    words = {"manual": tr("manual"), "automatic": tr("automatic"), "self (systemd)": tr("self (systemd)")}
+    return words.get(word, word)
 
 
 def busy(card: Card, now_ours: float, now_agent: float) -> str:

@@ -17,7 +17,8 @@ from .button import Button
 from .card import ink, label
 
 if TYPE_CHECKING:
-    from ..state import Agent, Connection, State
+    from ..state import Connection, State
+    from ..wire import Agent
 
 
 def countdown(connection: Connection, now: float) -> str:
@@ -150,7 +151,8 @@ class Chip(QLabel):
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
         painter = QPainter(self)
         tokens = theme.current()
-        soft = {"good": tokens.good_soft, "bad": tokens.bad_soft, "warn": tokens.warn_soft}.get(self._role, tokens.track)
+        softs = {"good": tokens.good_soft, "bad": tokens.bad_soft, "warn": tokens.warn_soft}
+        soft = softs.get(self._role, tokens.track)
         box = QRectF(self.rect())
         paint.rounded(painter, box, soft, None, box.height() / 2)
         dot = QRectF(10, box.center().y() - 3.5, 7, 7)

@@ -40,9 +40,11 @@ class Button(QPushButton):
         if not self.isEnabled():
             faint = QColor(tokens.muted)
             faint.setAlphaF(0.55)
-            return (None if self.kind == "quiet" else tokens.raised), (
-                None if self.kind == "quiet" else tokens.border
-            ), faint
+            return (
+                (None if self.kind == "quiet" else tokens.raised),
+                (None if self.kind == "quiet" else tokens.border),
+                faint,
+            )
         if self.kind == "primary":
             fill = QColor(tokens.accent)
             return (fill.darker(110) if hot else fill).name(), None, QColor(tokens.on_accent)

@@ -1,4 +1,4 @@
-"""The figures of a card: names and values in two columns, with sparklines; one widget, so that fifty cards stay light."""
+"""The figures of a card: names and values in two columns; one widget for all, so that fifty cards stay light."""
 
 from __future__ import annotations
 
@@ -68,12 +68,14 @@ class Figures(QWidget):
         tokens = theme.current()
         small = paint.font(self.font(), 0.9)
         centre = int(Qt.AlignmentFlag.AlignVCenter)
+        painter.setFont(small)
+        advance = painter.fontMetrics().horizontalAdvance
+        names = [max((advance(row.name) for row in self.rows[column::2]), default=0) for column in (0, 1)]
         for index, row in enumerate(self.rows):
             cell = self._cell(index)
-            painter.setFont(small)
             painter.setPen(QColor(tokens.muted))
             painter.drawText(cell, centre, row.name)
-            taken = max(painter.fontMetrics().horizontalAdvance(row.name) + 8, 62)
+            taken = names[index % 2] + 10
             value = cell.adjusted(taken, 0, 0, 0)
             spark_width = min(46, value.width() // 3) if len(row.spark) > 1 else 0
             painter.setPen(QColor(tokens.text if self._live else tokens.muted))

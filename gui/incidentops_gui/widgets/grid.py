@@ -6,7 +6,6 @@ import time
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, Qt, QTimer, Signal
-from PySide6.QtGui import QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QScrollArea, QWidget
 
 from .. import ordering
@@ -14,6 +13,8 @@ from .card import WIDTH, CardWidget
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    from PySide6.QtGui import QKeyEvent, QResizeEvent
 
     from ..state import State
 
@@ -167,10 +168,9 @@ class CardGrid(QScrollArea):
 
     def focused(self) -> str:
         """The service whose card has the focus, or holds what has it; empty for none."""
-        widget = self.focusWidget()
+        widget: QWidget | None = self.focusWidget()
         while widget is not None and not isinstance(widget, CardWidget):
-            parent = widget.parentWidget()
-            widget = parent
+            widget = widget.parentWidget()
         return widget.name if isinstance(widget, CardWidget) else ""
 
     def focus_card(self, index: int) -> None:

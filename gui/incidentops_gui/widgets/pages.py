@@ -153,7 +153,8 @@ class TroublePage(QWidget):
 
     def _show_commands(self, commands: tuple[str, ...]) -> None:
         while self._commands.count():
-            widget = self._commands.takeAt(0).widget()
+            item = self._commands.takeAt(0)
+            widget = item.widget() if item is not None else None
             if widget is not None:
                 widget.deleteLater()
         for command in commands:

@@ -57,11 +57,11 @@ class LineDelegate(QStyledItemDelegate):
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         entry: Entry = index.data(ENTRY)
         tokens = theme.current()
-        box = QRect(option.rect)  # type: ignore[attr-defined]
-        state = option.state  # type: ignore[attr-defined]
+        box = QRect(option.rect)
+        state = option.state
         if state & QStyle.StateFlag.State_Selected:
             painter.fillRect(box, tokens.colour("hover"))
-        font = option.font  # type: ignore[attr-defined]
+        font = option.font
         painter.setFont(font)
         metrics = painter.fontMetrics()
         centre = int(Qt.AlignmentFlag.AlignVCenter)
@@ -93,7 +93,7 @@ class LineDelegate(QStyledItemDelegate):
         painter.fillRect(left, at.y() + 2, width, height - 4, colour)
 
     def sizeHint(self, option: QStyleOptionViewItem, _index: Index) -> QSize:  # noqa: N802 (Qt's name)
-        return QSize(200, option.fontMetrics.height() + 6)  # type: ignore[attr-defined]
+        return QSize(200, option.fontMetrics.height() + 6)
 
 
 class Filter(QSortFilterProxyModel):
@@ -211,9 +211,9 @@ class ServiceWindow(QWidget):
         self.title = label(self, 1.2, bold=True)
         self.word = label(self, 1.0)
         self.journal = JournalView(target, service, self)
-        self.actions = QPlainTextEdit(self)
-        self.actions.setReadOnly(True)
-        self.actions.setAccessibleName(tr("Operator actions"))
+        self.done = QPlainTextEdit(self)
+        self.done.setReadOnly(True)
+        self.done.setAccessibleName(tr("Operator actions"))
         self.details = QPlainTextEdit(self)
         self.details.setReadOnly(True)
         self.details.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
@@ -223,7 +223,7 @@ class ServiceWindow(QWidget):
         tabs = QTabWidget(self)
         tabs.setDocumentMode(True)
         tabs.addTab(self.journal, tr("&Journal"))
-        tabs.addTab(self.actions, tr("Operator &actions"))
+        tabs.addTab(self.done, tr("Operator &actions"))
         tabs.addTab(self.details, tr("&Details"))
         head = QHBoxLayout()
         head.setContentsMargins(14, 12, 14, 4)
@@ -252,7 +252,7 @@ class ServiceWindow(QWidget):
         self.title.setText(service.title)
         self.word.setText(self.led.accessibleName().partition(": ")[2])
         ink(self.word, "muted")
-        for widget, text in ((self.actions, "\n".join(card.log)), (self.details, details.text(state, self.service))):
+        for widget, text in ((self.done, "\n".join(card.log)), (self.details, details.text(state, self.service))):
             if widget.toPlainText() != text:
                 widget.setPlainText(text)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QTimer, Signal
-from PySide6.QtGui import QCloseEvent, QGuiApplication, QHideEvent, QShowEvent
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QGuiApplication, QHideEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
 from .. import wording
@@ -34,7 +34,7 @@ CONFIRMED = ("stop", "restart")
 class Window(QMainWindow):
     """One window for one agent at a time; ``session`` is exchanged when another host is chosen."""
 
-    closed = Signal()
+    left = Signal()
 
     def __init__(self, session: Session) -> None:
         super().__init__()
@@ -46,6 +46,7 @@ class Window(QMainWindow):
         self._tick.timeout.connect(self._on_tick)
         self._build()
         self.use(session)
+        self.stack.setFocus()
 
     # -- building
 
@@ -99,6 +100,7 @@ class Window(QMainWindow):
         self.stack = QStackedWidget(self)
         self.stack.addWidget(live)
         self.stack.addWidget(self.page)
+        self.stack.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setCentralWidget(self.stack)
 
     def _on_card(self, card: CardWidget) -> None:
@@ -112,6 +114,10 @@ class Window(QMainWindow):
         """Show another agent from now on."""
         for window in list(self._windows.values()):
             window.close()
+        if session is not self.session:
+            self.session.store.changed.disconnect(self._on_changes)
+            self.session.commands.started.disconnect(self._on_started)
+            self.session.commands.remediated.disconnect(self._on_remediated)
         self._quiet.clear()
         self.session = session
         session.store.changed.connect(self._on_changes)
@@ -220,6 +226,21 @@ class Window(QMainWindow):
         if name:
             self.act(name, action)
 
+    def chosen(self) -> str:
+        """The card with the focus, else the first one."""
+        return self.grid.focused() or (self.grid.shown[0] if self.grid.shown else "")
+
+    def refresh(self) -> None:
+        """Read everything anew; where there is no connection, try at once."""
+        if self.session.store.state.connection.live:
+            self.session.commands.refresh()
+        else:
+            self.session.link.connect_now()
+
+    def set_failed_first(self, on: bool) -> None:
+        self.grid.failed_first = on
+        self.grid.arrange()
+
     def remediate(self) -> None:
         self.session.commands.remediate()
 
@@ -295,6 +316,5 @@ class Window(QMainWindow):
         super().hideEvent(event)
         self._tick.stop()
 
-    def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802
-        super().closeEvent(event)
-        self.closed.emit()
+    def quit(self) -> None:
+        self.left.emit()
