@@ -152,6 +152,8 @@ class Api:
     def _find(self, request: web.BaseRequest, port: int | None) -> tuple[Route, str]:
         if not request.raw_path.startswith("/"):
             raise ApiError(400, "malformed", "cannot take a request whose target is not a path of this API")
+        if "Upgrade" in request.headers:
+            raise ApiError(400, "malformed", "cannot change to another protocol")
         reason = access.foreign(request.headers.getall("Host", ()), request.headers, port)
         if reason:
             raise ApiError(403, "foreign", f"cannot answer: {reason}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import sys
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import HttpVersion11, web
 
 from .answers import Whole, head
+from .api import ApiError, refusal
 from .model import Peer
 from .peer import SockDiag, tcp_peer, unix_peer
 
@@ -18,11 +20,15 @@ if TYPE_CHECKING:
 
     from .api import Api
 
+log = logging.getLogger(__name__)
+
 KEEP_ALIVE = 75.0
 SHUTDOWN = 3.0
 AGAIN = 1.0
 """Seconds for which a request that was judged and answered need not be judged anew when it comes again, byte for byte,
 on the same connection."""
+WAITING_MOST = 64
+"""Requests that may wait on one connection for the answer to the one before."""
 
 
 class _Connection(web.RequestHandler):
@@ -54,6 +60,8 @@ class _Connection(web.RequestHandler):
         self._asked = data
         self._fed += 1
         super().data_received(data)
+        if len(self._messages) > WAITING_MOST:  # e.g. behind an event stream, which has no end
+            self.force_close()
 
     def _idle(self) -> bool:
         """Whether all that came has been answered, and the answers have been taken."""
@@ -72,6 +80,24 @@ class _Connection(web.RequestHandler):
         self._fed = 0 if alone else 2  # more may have come than was answered: then nothing is repeated any more
         if repeatable and alone:
             self._known, self._again_until = asked, self._clock() + AGAIN
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """What is no HTTP is answered in this API's words too; only a mistake of ours is worth the journal."""
+        if status >= 500:
+            log.error("a request failed by a mistake of the agent's", exc_info=exc)
+        if request.writer.output_size > 0:
+            raise ConnectionError("an answer has begun already")
+        kind, words = ("internal", "cannot answer because of a mistake in the agent; its journal has the details")
+        if status < 500:
+            why = (message or "").partition("\n")[0].rstrip(": ")
+            kind, words = "malformed", f"cannot take what is not HTTP/1.1 ({why})"
+        return refusal(ApiError(status, kind, words))
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         connection = transport.get_extra_info("socket")
