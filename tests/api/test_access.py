@@ -1,0 +1,124 @@
+"""Who may do what: every route of the table, for every kind of caller, through every door, with real processes."""
+
+from __future__ import annotations
+
+import contextlib
+import grp
+import pwd
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from api.agent import running
+from api.callers import STRANGER, caller, is_root
+from incidentops_agent.model import Level
+from incidentops_agent.routes import ROUTES
+from incidentops_agent.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from api.callers import Caller
+
+needs_root = pytest.mark.skipif(not is_root(), reason="needs root, to be other users")
+
+DAEMON = pwd.getpwnam("daemon")
+GROUP = grp.getgrgid(DAEMON.pw_gid)
+LISTED = STRANGER + 1
+SETTINGS = Settings(operator_uids=frozenset({LISTED}), operator_groups=(GROUP.gr_name,))
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of caller and what it may do through each door. On TCP groups are those of the user database."""
+
+    uid: int | None
+    groups: tuple[int, ...]
+    unix: Level
+    tcp: Level
+
+
+KINDS = {
+    "root": Kind(None, (), Level.OPERATE, Level.OPERATE),
+    "listed": Kind(LISTED, (), Level.OPERATE, Level.OPERATE),
+    "in the group": Kind(DAEMON.pw_uid, (), Level.OPERATE, Level.OPERATE),
+    "in the group for now": Kind(STRANGER, (GROUP.gr_gid,), Level.OPERATE, Level.OBSERVE),
+    "anybody": Kind(STRANGER, (), Level.OBSERVE, Level.OBSERVE),
+    "nobody known": Kind(65534, (), Level.OBSERVE, Level.ANONYMOUS),
+}
+ORDER = [Level.ANONYMOUS, Level.OBSERVE, Level.OPERATE]
+
+
+@contextlib.asynccontextmanager
+async def called_by(kind: Kind) -> AsyncIterator[Caller]:
+    async with caller(kind.uid, list(kind.groups)) as made:
+        yield made
+
+
+@needs_root
+@pytest.mark.parametrize("door", ["unix", "tcp", "tcp6"])
+@pytest.mark.parametrize("name", KINDS)
+async def test_the_matrix(open_folder: Path, name: str, door: str) -> None:
+    kind = KINDS[name]
+    level = kind.unix if door == "unix" else kind.tcp
+    async with running(open_folder, settings=SETTINGS) as agent, called_by(kind) as who:
+        for route in ROUTES:
+            path = route.path.replace("{service}", "redis")
+            status, body = await who.ask(route.method, path, agent.doors[door])
+            if ORDER.index(level) >= ORDER.index(route.level):
+                assert status == 200, (route, body)
+            else:
+                assert (status, body["kind"], body["level"]) == (403, "denied", route.level.value), route
+                assert body["message"].startswith(f"cannot {route.method} {route.path}: "), body
+        changed = [verb for verb, _ in agent.systemd.log]
+        if level is Level.OPERATE:
+            assert changed == ["stop", "start", "restart", "stop", "start"] or "stop" in changed
+        else:
+            assert changed == []
+            assert await agent.rows() == []
+
+
+@needs_root
+async def test_the_audit_trail_says_who_it_was(open_folder: Path) -> None:
+    async with running(open_folder, settings=SETTINGS) as agent:
+        async with called_by(KINDS["in the group"]) as daemon, called_by(KINDS["listed"]) as listed:
+            assert (await daemon.ask("POST", "/stop/redis", agent.doors["unix"]))[0] == 200
+            assert (await listed.ask("POST", "/start/redis", agent.doors["tcp"]))[0] == 200
+            ours = daemon.process.pid
+        found: list[dict[str, Any]] = await agent.get("/audit?service=redis")
+        start, stop = found[0], found[2]
+        assert (start["action"], stop["action"]) == ("start", "stop")
+        assert {key: stop["actor"][key] for key in ("uid", "user", "pid", "door")} == {
+            "uid": DAEMON.pw_uid,
+            "user": "daemon",
+            "pid": ours,
+            "door": "unix",
+        }
+        assert stop["actor"]["program"].startswith("python")
+        assert isinstance(stop["actor"]["pid_started"], int)
+        assert {key: start["actor"][key] for key in ("uid", "user", "pid", "door", "program")} == {
+            "uid": LISTED,
+            "user": f"uid {LISTED}",
+            "pid": None,
+            "door": "tcp",
+            "program": "",
+        }
+
+
+@needs_root
+async def test_a_refusal_says_who_was_refused_what_and_who_may(open_folder: Path) -> None:
+    async with running(open_folder, settings=SETTINGS) as agent, called_by(KINDS["anybody"]) as who:
+        _, body = await who.ask("POST", "/stop/redis", agent.doors["tcp"])
+        assert body == {
+            "kind": "denied",
+            "message": f"cannot POST /stop/{{service}}: user uid {STRANGER} may not operate;"
+            " members of the group incidentops and root may",
+            "level": "operate",
+        }
+
+
+def test_every_route_that_changes_something_needs_an_operator() -> None:
+    assert {route.level for route in ROUTES if route.method == "POST"} == {Level.OPERATE}
+    assert {route.method for route in ROUTES} == {"GET", "POST"}
+    assert [route.path for route in ROUTES if route.level is Level.ANONYMOUS] == ["/health"]
