@@ -8,7 +8,7 @@ import logging
 import re
 from typing import TYPE_CHECKING, Any
 
-from aiohttp import web
+from aiohttp import HttpVersion10, HttpVersion11, web
 
 from . import access, events, openapi, views
 from .answers import Whole
@@ -123,6 +123,7 @@ class Api:
         self._router = Router()
         self._handlers = {route.handler: getattr(self, route.handler) for route in ROUTES}
         self._openapi = openapi.document()
+        self._streams: set[asyncio.Task[Any]] = set()
 
     def use_access(self, judge: Access) -> None:
         """Judge by other settings from now on."""
@@ -154,6 +155,8 @@ class Api:
             raise ApiError(400, "malformed", "cannot take a request whose target is not a path of this API")
         if "Upgrade" in request.headers:
             raise ApiError(400, "malformed", "cannot change to another protocol")
+        if request.version not in (HttpVersion10, HttpVersion11):
+            raise ApiError(400, "malformed", "cannot take another version of HTTP than 1.0 and 1.1")
         reason = access.foreign(request.headers.getall("Host", ()), request.headers, port)
         if reason:
             raise ApiError(403, "foreign", f"cannot answer: {reason}")
@@ -263,8 +266,10 @@ class Api:
             raise ApiError(503, "journal-unreadable", str(error)) from error
 
     async def _follow_journal(self, request: web.BaseRequest, unit: str, lines: int) -> web.StreamResponse:
-        entries = self._journal.follow(unit, lines)
         response = await self._open_stream(request)
+        if request.method == "HEAD":
+            return response
+        entries = self._journal.follow(unit, lines)
         coming: asyncio.Future[JournalEntry] | None = None
         try:
             while True:
@@ -286,14 +291,24 @@ class Api:
             await entries.aclose()
         return response
 
-    @staticmethod
-    async def _open_stream(request: web.BaseRequest) -> web.StreamResponse:
+    async def _open_stream(self, request: web.BaseRequest) -> web.StreamResponse:
+        stream = asyncio.current_task()
+        assert stream is not None
+        self._streams.add(stream)
+        stream.add_done_callback(self._streams.discard)
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
         await response.prepare(request)
         return response
 
+    def end_streams(self) -> None:
+        """Cut what has no end by itself, so that the agent need not wait for it."""
+        for stream in self._streams:
+            stream.cancel()
+
     async def events(self, request: web.BaseRequest, _parameter: str, _peer: Peer) -> web.StreamResponse:
         response = await self._open_stream(request)
+        if request.method == "HEAD":
+            return response
         broker = self._engine.broker
         reader = broker.open(request.headers.get("Last-Event-ID", ""))
         try:

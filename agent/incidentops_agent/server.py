@@ -115,7 +115,8 @@ class _Http(web.Server):
     def __init__(self, api: Api) -> None:
         self._api = api
         self.diag = SockDiag()
-        super().__init__(self._handle)
+        # A stream whose client has gone ends at once; actions are shielded and go on.
+        super().__init__(self._handle, handler_cancellation=True)
 
     def __call__(self) -> web.RequestHandler:
         return _Connection(self, loop=asyncio.get_running_loop(), access_log=None, keepalive_timeout=KEEP_ALIVE)
@@ -140,6 +141,7 @@ class Doors:
     """Serves the API on all given listening sockets until closed."""
 
     def __init__(self, api: Api, sockets: Iterable[socket.socket]) -> None:
+        self._api = api
         self._http = _Http(api)
         self._sockets = list(sockets)
         self._servers: list[asyncio.Server] = []
@@ -156,8 +158,9 @@ class Doors:
                 self._servers.append(await loop.create_server(self._http, sock=listening, backlog=4096))
 
     async def close(self) -> None:
-        """Take no more connections, let requests finish for SHUTDOWN seconds, end the event streams."""
+        """Take no more connections, end the streams, let requests finish for SHUTDOWN seconds."""
         for server in self._servers:
             server.close()
+        self._api.end_streams()
         await self._http.shutdown(SHUTDOWN)
         self._http.diag.close()
