@@ -101,7 +101,8 @@ def by_cockpit(killer: Killer, rounds: int) -> list[float]:
 
 
 def by_listener(killer: Killer, rounds: int) -> list[float]:
-    bus = SystemBus().bus
+    systemd = SystemBus()
+    bus = systemd.bus
     told: list[Any] = []
     kept = listen(bus, killer.path, PROPERTIES, b"PropertiesChanged", told)
 
@@ -125,7 +126,7 @@ def by_listener(killer: Killer, rounds: int) -> list[float]:
         killer.revive()
         await_state(active=True)
     bus.close()
-    del kept
+    del kept, systemd  # pystemd calls them without holding them
     return samples
 
 

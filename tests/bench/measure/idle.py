@@ -85,7 +85,7 @@ def peer(unit: str, module: str, *properties: str) -> Iterator[None]:
     try:
         yield
     finally:
-        subprocess.run(["systemctl", "stop", unit], check=True)
+        subprocess.run(["systemctl", "stop", "--quiet", unit], check=False)
 
 
 def measure(scale: float) -> list[Row]:
