@@ -5,7 +5,7 @@
 # Sourced after host.sh.
 
 # What goes into the debs; nothing else can change them.
-deb_inputs=(agent units packaging/debian packaging/man packaging/completions
+deb_inputs=(agent gui units packaging/debian packaging/man packaging/completions packaging/gui
     pyproject.toml README.md LICENSE CHANGELOG.md)
 
 builder='' unfinished=''
