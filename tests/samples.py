@@ -15,7 +15,12 @@ ROOT_PEER = Peer("unix", 0, 4242, 99, "curl", (0,))
 
 
 def spec(name: str = "redis", *depends_on: str, probe: str = "redis", **changes: Any) -> ServiceSpec:
-    made = {"title": name.capitalize(), "unit": f"{name}.service", "probe": ProbeSpec(probe), "depends_on": depends_on}
+    made = {
+        "title": name.capitalize(),
+        "unit": f"{name}.service",
+        "probe": ProbeSpec(probe, 0.05),
+        "depends_on": depends_on,
+    }
     return ServiceSpec(**{"name": name, **made, **changes})
 
 

@@ -168,13 +168,11 @@ async def running(
     agent = Agent(
         engine, actions, api, audit, metrics, systemd, prober, exits, journal, server, doors, journalled=journalled
     )
-    try:
+    async with contextlib.AsyncExitStack() as at_the_end:
+        at_the_end.callback(audit.close)
+        for close in (engine.stop, systemd.close, server.close):
+            at_the_end.push_async_callback(close)
+        at_the_end.push_async_callback(actions.finish, 5)
         if wait:
             await engine.settled(5)
         yield agent
-    finally:
-        await actions.finish(5)
-        await server.close()
-        await systemd.close()
-        await engine.stop()
-        audit.close()

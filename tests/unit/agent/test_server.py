@@ -36,6 +36,9 @@ class CountingApi:
         self.asked["again"] += 1
         return b"again "
 
+    def end_streams(self) -> None:
+        """There are none."""
+
 
 class Client:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
