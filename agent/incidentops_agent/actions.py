@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from .recorder import Recorder
 from .remediation import Remediation
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from .engine import Engine, Service
     from .model import Actor, AuditRow
@@ -74,6 +75,7 @@ class Actions:
         for task in list(self._running):
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
+        await self._remediation.cut()
 
     # -- one service
 
@@ -81,10 +83,7 @@ class Actions:
         """Start, stop, restart, incident or resolve one service; answers when it is done and verified."""
         service = self._engine.services[name]
         verb = _VERBS[action]
-        if verb == "stop":
-            service.superseded.set()
-        async with service.lock:
-            service.superseded.clear()
+        async with self._turn(service, verb):
             row = self._recorder.requested(action, name, who)
             self._engine.set_busy(service, Busy(action, row.at, who.user))
             try:
@@ -98,6 +97,25 @@ class Actions:
                 sentence = f"{action.capitalize()} failed ({result.reason})"
             recorded &= await self._recorder.finish(row, service, result, sentence, time.monotonic() - began)
         return self._answer(service, action, row, result, recorded, time.monotonic() - began)
+
+    @staticmethod
+    @contextlib.asynccontextmanager
+    async def _turn(service: Service, verb: str) -> AsyncIterator[None]:
+        """Wait until the service is free, in the order of asking. A stop ends what is under way and waits before it."""
+        if verb == "stop":
+            service.stops_waiting += 1
+            service.superseded.set()
+        try:
+            await service.lock.acquire()
+        finally:
+            if verb == "stop":
+                service.stops_waiting -= 1
+                if not service.stops_waiting:
+                    service.superseded.clear()
+        try:
+            yield
+        finally:
+            service.lock.release()
 
     def _answer(
         self, service: Service, action: str, row: AuditRow, result: Outcome, recorded: bool, seconds: float

@@ -78,12 +78,16 @@ class BusClient:
     async def _serve_one_worker(self) -> int | None:
         """Start a worker and serve it to its end; gives its exit status."""
         ours, theirs = socket.socketpair()
+        # Bounds every call that the worker makes: sd_bus_set_method_call_timeout(3).
+        environment = {**os.environ, "SYSTEMD_BUS_TIMEOUT": "2s"}
         with theirs:
-            # Bounds every call that the worker makes: sd_bus_set_method_call_timeout(3).
-            environment = {**os.environ, "SYSTEMD_BUS_TIMEOUT": "2s"}
-            process = await asyncio.create_subprocess_exec(*self._command, stdin=theirs.fileno(), env=environment)
+            reader, writer = await asyncio.open_connection(sock=ours, limit=2**22)
+            try:
+                process = await asyncio.create_subprocess_exec(*self._command, stdin=theirs.fileno(), env=environment)
+            except BaseException:
+                writer.close()
+                raise
         self.worker_pid = process.pid
-        reader, writer = await asyncio.open_connection(sock=ours, limit=2**22)
         self._writer = writer
         tasks: list[asyncio.Task[None]] = []
         try:

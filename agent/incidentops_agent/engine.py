@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+SOON = 0.2
+"""Seconds until the next probe when its answer would change the state."""
 RESOURCES_AGE = 5.0
 """Seconds after which the memory and CPU of a unit are read anew, when somebody asks."""
 
@@ -55,7 +57,8 @@ class Service:
     used_at: float = 0.0
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     superseded: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set by a stop, to end the wait of a start that is under way."""
+    """Set while a stop waits, to end the start that is under way and those that wait before the stop."""
+    stops_waiting: int = 0
     kick: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when a probe is wanted now."""
     shown: dict[str, Any] = field(default_factory=dict)
@@ -258,8 +261,8 @@ class Engine:
         while True:
             # On a common beat: services with the same interval wake the agent together, not each by itself.
             pause = interval - clock() % interval
-            if service.probe.failures == 1:
-                pause = min(pause, 0.2)  # two in a row decide: don't wait for the second
+            if service.probe.failures == 1 or service.health.state is State.STARTING:
+                pause = min(pause, SOON)  # two failures in a row decide, and a start is over with the first answer
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(service.kick.wait(), pause if service.probeable else None)
             service.kick.clear()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+import contextlib
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from . import rules
@@ -18,9 +19,11 @@ FASTEST_PROBE, SLOWEST_PROBE, PROBE_GROWTH = 0.01, 0.1, 1.2
 """Seconds between the probes that await a start; each pause is PROBE_GROWTH times the one before."""
 STOP_CHECK = 0.05
 """Seconds that a probe may take to show that something still answers after a stop."""
+NOTICED = 2.0
+"""Seconds that systemd may take to notice the end of a process that the kernel has told us of."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """How an action ended: ``ok``, ``unchanged`` (nothing was to be done) or ``failed``."""
 
@@ -28,6 +31,9 @@ class Outcome:
     reason: str = ""
     kind: str = ""
     job_id: int | None = None
+
+
+_SUPERSEDED = Outcome("failed", "it was superseded by a stop", "superseded")
 
 
 class Jobs:
@@ -39,7 +45,11 @@ class Jobs:
 
     async def perform(self, service: Service, verb: str) -> Outcome:
         """Bring a service where ``verb`` (start, stop, restart) wants it; never raises BusError."""
+        if verb == "start" and service.main_exited:
+            await self._reaped(service)
         unit = service.unit
+        if verb != "stop" and service.superseded.is_set():
+            return _SUPERSEDED
         if not self._engine.bus_answering:
             return Outcome("failed", "systemd does not answer", "systemd-unreachable")
         if unit is None or service.health.state is State.NOT_INSTALLED:
@@ -57,6 +67,13 @@ class Jobs:
         if verb == "stop":
             return await self._await_stop(service, job)
         return await self._await_start(service, job, unit.invocation_id)
+
+    async def _reaped(self, service: Service) -> None:
+        """Wait until systemd has noticed that the main process is gone: until then a start would do nothing."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(NOTICED):
+                while service.main_exited:
+                    await self._engine.changed(service).wait()
 
     async def _already_active(self, service: Service) -> Outcome:
         if service.probeable:
@@ -104,9 +121,10 @@ class Jobs:
 
     async def _watch_start(self, service: Service, job: Job, old_invocation: str) -> Outcome:
         superseded: asyncio.Future[Any] = asyncio.ensure_future(service.superseded.wait())
+        changed: asyncio.Future[Any] = superseded
         try:
             while True:
-                changed: asyncio.Future[Any] = asyncio.ensure_future(self._engine.changed(service).wait())
+                changed = asyncio.ensure_future(self._engine.changed(service).wait())
                 verdict = self._judge_start(service, job, old_invocation)
                 if verdict is None:
                     waits = {superseded, changed} if job.done.done() else {superseded, changed, job.done}
@@ -115,9 +133,10 @@ class Jobs:
                 if verdict is not None:
                     return verdict
                 if superseded.done():
-                    return Outcome("failed", "it was superseded by a stop", "superseded", job.job_id)
+                    return replace(_SUPERSEDED, job_id=job.job_id)
         finally:
             superseded.cancel()
+            changed.cancel()
 
     @staticmethod
     def _judge_start(service: Service, job: Job, old_invocation: str) -> Outcome | None:

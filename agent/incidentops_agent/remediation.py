@@ -41,6 +41,12 @@ class Remediation:
             self._run = asyncio.create_task(self._remediate(who), name="remediation")
         return await asyncio.shield(self._run)
 
+    async def cut(self) -> None:
+        """End a run that is under way."""
+        if self._run is not None:
+            self._run.cancel()
+            await asyncio.gather(self._run, return_exceptions=True)
+
     async def _remediate(self, who: Actor) -> dict[str, Any]:
         engine = self._engine
         began = time.monotonic()
