@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +19,17 @@ SHORTEST = 0.5
 """Seconds: a request within this time of the last one is given the same figures, a share over less is noise."""
 
 _GB = 2**30
+_MEMORY = re.compile(rb"^(MemTotal|MemAvailable|SwapTotal|SwapFree): *(\d+) kB", re.MULTILINE)
+_PRESSURE = re.compile(rb"^(\w+) avg10=([\d.]+) avg60=([\d.]+) avg300=([\d.]+)", re.MULTILINE)
+
+
+def _read(path: Path) -> bytes:
+    """A small file of the kernel's, in one read(2); io and its buffers cost more than the kernel does."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(descriptor, 65536)
+    finally:
+        os.close(descriptor)
 
 
 def _busy_and_total(times: Any) -> tuple[float, float]:
@@ -87,23 +100,17 @@ class SystemSampler:
 
     def _memory(self) -> dict[str, int]:
         """Bytes by the names of proc_meminfo(5): one file, where psutil reads it twice, and another, for the same."""
-        wanted = dict.fromkeys(("MemTotal", "MemAvailable", "SwapTotal", "SwapFree"), 0)
-        with (self._proc / "meminfo").open("rb", 0) as file:
-            for line in file.read().splitlines():
-                name, _, rest = line.partition(b":")
-                if name.decode() in wanted:
-                    wanted[name.decode()] = int(rest.split()[0]) * 1024
-        return wanted
+        text = _read(self._proc / "meminfo")
+        found = {name.decode(): int(value) * 1024 for name, value in _MEMORY.findall(text)}
+        return {name: found.get(name, 0) for name in ("MemTotal", "MemAvailable", "SwapTotal", "SwapFree")}
 
     def _pressure(self, kind: str) -> dict[str, dict[str, float]] | None:
         """Pressure stall information, shares in percent: https://docs.kernel.org/accounting/psi.html; None without."""
         try:
-            lines = (self._proc / "pressure" / kind).read_text().splitlines()
+            text = _read(self._proc / "pressure" / kind)
         except OSError:
             return None
-        shares = {}
-        for line in lines:
-            name, *pairs = line.split()
-            values = dict(pair.split("=") for pair in pairs)
-            shares[name] = {key: float(values[key]) for key in ("avg10", "avg60", "avg300")}
-        return shares
+        return {
+            name.decode(): {"avg10": float(short), "avg60": float(middle), "avg300": float(long)}
+            for name, short, middle, long in _PRESSURE.findall(text)
+        }
