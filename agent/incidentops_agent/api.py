@@ -279,7 +279,8 @@ class Api:
                 if done:
                     chunk = events.encode("entry", json.dumps(views.journal_entry(coming.result())).encode())
                     coming = None
-                await asyncio.wait_for(response.write(chunk), STALLED)
+                async with asyncio.timeout(STALLED):
+                    await response.write(chunk)
         except StopAsyncIteration:
             return response
         except (OSError, TimeoutError):
@@ -314,7 +315,8 @@ class Api:
         try:
             while True:
                 chunk = await reader.next(HEARTBEAT)
-                await asyncio.wait_for(response.write(chunk), STALLED)
+                async with asyncio.timeout(STALLED):
+                    await response.write(chunk)
         except (TimeoutError, ConnectionError):
             cut(request)
         finally:

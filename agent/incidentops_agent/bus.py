@@ -112,7 +112,8 @@ class BusClient:
                 await writer.wait_closed()
             # Its end of the socket is closed, so it ends by itself; a call to PID 1 delays that by its time limit.
             try:
-                await asyncio.wait_for(process.wait(), CALL_DEADLINE)
+                async with asyncio.timeout(CALL_DEADLINE):
+                    await process.wait()
             except TimeoutError:
                 process.kill()
                 await process.wait()
@@ -198,7 +199,8 @@ class BusClient:
         self._writer.write(json.dumps({"id": request_id, **request}).encode() + b"\n")
         deadline = deadline or CALL_DEADLINE
         try:
-            return await asyncio.wait_for(future, deadline)
+            async with asyncio.timeout(deadline):
+                return await future
         except TimeoutError:
             raise _SilentError(deadline) from None
 

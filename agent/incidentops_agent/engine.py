@@ -264,7 +264,8 @@ class Engine:
             if service.probe.failures == 1 or service.health.state is State.STARTING:
                 pause = min(pause, SOON)  # two failures in a row decide, and a start is over with the first answer
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(service.kick.wait(), pause if service.probeable else None)
+                async with asyncio.timeout(pause if service.probeable else None):
+                    await service.kick.wait()
             service.kick.clear()
             if service.probeable:
                 await self.probe_now(service)
@@ -292,7 +293,8 @@ class Engine:
                     await self.changed(service).wait()
 
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(all_known(), deadline)
+            async with asyncio.timeout(deadline):
+                await all_known()
 
     # -- the catalogue
 

@@ -48,7 +48,8 @@ class Reader:
     async def next(self, heartbeat: float) -> bytes:
         """Everything that waits, or a heartbeat when nothing came for ``heartbeat`` seconds."""
         try:
-            await asyncio.wait_for(self._wake.wait(), heartbeat)
+            async with asyncio.timeout(heartbeat):
+                await self._wake.wait()
         except TimeoutError:
             return self._broker.heartbeat()
         self._wake.clear()

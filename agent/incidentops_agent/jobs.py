@@ -89,7 +89,8 @@ class Jobs:
     async def _await_stop(self, service: Service, job: Job) -> Outcome:
         deadline = service.spec.stop_deadline
         try:
-            done = await asyncio.wait_for(asyncio.shield(job.done), deadline)
+            async with asyncio.timeout(deadline):
+                done = await asyncio.shield(job.done)
         except TimeoutError:
             return Outcome(
                 "failed", f"systemd has not stopped it within {deadline:g} s and goes on trying", "timeout", job.job_id
