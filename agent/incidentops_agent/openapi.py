@@ -8,6 +8,9 @@ from typing import Any
 from . import __version__
 from .routes import ROUTES, Route
 
+ARRAYS = ("audit", "journal", "logs")
+"""The handlers whose answer is a list."""
+
 ERRORS = {
     400: "The request is malformed.",
     403: "The caller may not do this, or the request looks like one of a web page.",
@@ -28,7 +31,7 @@ _ERROR_SCHEMA = {
 
 def _operation(route: Route) -> dict[str, Any]:
     schema = {"type": "object"} if route.media == "application/json" else {"type": "string"}
-    if route.handler == "logs":
+    if route.handler in ARRAYS:
         schema = {"type": "array"}
     responses: dict[str, Any] = {}
     for code, text in sorted({**ERRORS, **route.answers}.items()):
