@@ -4,6 +4,7 @@
 
 cache=${INCIDENTOPS_LAB_CACHE:-/var/cache/incidentops-lab}
 top=$(realpath "$here/../..")
+desktop_variables=()
 
 # Whatever ends a script before its time is said, never silent; once, by the outermost shell.
 set -E
@@ -25,14 +26,16 @@ usage_error() {
     exit 2
 }
 
-# become_root SCRIPT ARGS...: go on as root, asking sudo if need be. The lab's variables go along
-# by hand, since sudo clears the environment.
+# become_root SCRIPT ARGS...: go on as root, asking sudo if need be. The lab's variables, and those of
+# the desktop where window.sh names them, go along by hand, since sudo clears the environment.
 become_root() {
     [ "$(id -u)" -ne 0 ] || return 0
     command -v sudo >/dev/null ||
         die "cannot go on: this needs root (it mounts, boots and filters), and there is no sudo here"
     local name vars=()
-    for name in ${!INCIDENTOPS_LAB_@}; do vars+=("$name=${!name}"); done
+    for name in ${!INCIDENTOPS_LAB_@} "${desktop_variables[@]}"; do
+        [ -z "${!name:-}" ] || vars+=("$name=${!name}")
+    done
     exec sudo env "${vars[@]}" "$@"
 }
 

@@ -198,6 +198,7 @@ end_visitors() {
 # ended if the machine is one of ours: a container that shares the cgroup filesystem with others sees
 # their machines' groups too.
 teardown() {
+    end_process window TERM 3
     end_process forward TERM 3
     nft delete table inet "$table" 2>/dev/null || true
     # nspawn hands SIGTERM on to the machine as an orderly shutdown

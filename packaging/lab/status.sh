@@ -37,4 +37,5 @@ echo "socket:     $socket"
 port=$(state_get port)
 echo "port:       ${port:-none}"
 echo "leader:     pid $leader"
+! lives window || echo "window:     pid $pid"
 others

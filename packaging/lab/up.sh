@@ -11,6 +11,10 @@ here=$(dirname "$(realpath "$0")")
 . "$here/machine.sh"
 # shellcheck source-path=SCRIPTDIR
 . "$here/forward.sh"
+# shellcheck source-path=SCRIPTDIR
+. "$here/venv.sh"
+# shellcheck source-path=SCRIPTDIR
+. "$here/window.sh"
 
 deadline=60      # seconds from boot until every service must answer
 
@@ -90,7 +94,8 @@ main() {
         debian-archive-keyring:/usr/share/keyrings/debian-archive-keyring.gpg
     lock_machine
     if running; then
-        say "$machine is already running; ./lab status$option tells more, ./lab down$option ends it"
+        say "$machine is already running; ./lab status$option tells more, ./lab gui$option opens its" \
+            "window, ./lab down$option ends it"
         exit 0
     fi
     trap cleanup EXIT
@@ -115,12 +120,29 @@ main() {
     await_services || explain_failure "$(services | grep -v ' up$' | listed)"
     say "up after $(awk "BEGIN { printf \"%.1f\", $EPOCHREALTIME - $began }") s"
     booting=
+    open_window
     next_steps
+}
+
+# open_window: the desktop application in the background, where there is a display; without one, or
+# when it can't be had, the machine is up all the same.
+open_window() {
+    local python
+    how_to_see="There is no display here for its window; where there is one, ./lab gui$option opens it."
+    has_display || return 0
+    how_to_see="./lab gui$option opens its window."
+    [ "${INCIDENTOPS_LAB_WINDOW:-yes}" != no ] || return 0
+    python=$(window_python) || return 0
+    window_words "$python"
+    setsid "${words[@]}" </dev/null >"$keep/window.log" 2>&1 9>&- &
+    remember window $!
+    how_to_see="Its window opens (log: $keep/window.log); ./lab gui$option opens it again."
 }
 
 next_steps() {
     cat <<TEXT
 The lab machine $machine is up: PostgreSQL, Redis, RabbitMQ, a worker and a chaos service.
+$how_to_see
 
 TEXT
     [ -z "$port" ] || cat <<TEXT
@@ -129,6 +151,7 @@ TEXT
 TEXT
     cat <<TEXT
   curl --unix-socket $socket http://localhost/services
+  ./lab gui$option                  the window, on a desktop
   ./lab shell$option -- incidentops status
   ./lab shell$option                a root shell inside
   ./lab status$option
