@@ -61,7 +61,8 @@ class Target:
     @property
     def host_and_port(self) -> tuple[str, int]:
         host, _, port = self.address.rpartition(":")
-        return host.strip("[]"), int(port)
+        # The agent holds both loopback addresses; a name would cost a thread that resolves it.
+        return "127.0.0.1" if host == "localhost" else host.strip("[]"), int(port)
 
     @property
     def host_header(self) -> str:

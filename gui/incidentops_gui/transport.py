@@ -68,6 +68,7 @@ class Exchange(QObject):
         self._target = target
         self._http = h11.Connection(h11.CLIENT)
         self._over = False
+        self._ended = False
         self._to_send = b""
         self._idle = QTimer(self, singleShot=True)
         self._idle.timeout.connect(self._on_silence)
@@ -135,18 +136,16 @@ class Exchange(QObject):
                     self._end()
                     self.done.emit()
         except h11.RemoteProtocolError as error:
-            self._fail(Failure.PROTOCOL, str(error))
+            self._fail(Failure.CLOSED if self._ended else Failure.PROTOCOL, str(error))
 
     def _on_error(self, code: object) -> None:
         failure = _FAILURES.get(code, Failure.OTHER)
         if failure is Failure.CLOSED and not self._over:
             self._on_readable()  # the last bytes may have come with the end
-            if not self._over:
+            if not self._over and self._http.their_state is h11.SEND_BODY:
+                self._ended = True
                 self._http.receive_data(b"")  # an answer without a length ends with the connection
-                try:
-                    self._read()
-                except RuntimeError as error:  # h11 was told of the end already
-                    self._fail(Failure.CLOSED, str(error))
+                self._read()
         self._fail(failure, self._socket.errorString())
 
     def _on_silence(self) -> None:

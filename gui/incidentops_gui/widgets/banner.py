@@ -14,7 +14,7 @@ from ..state import Phase, Trouble
 from ..translate import tr
 from . import paint
 from .button import Button
-from .card import ink, label
+from .text import ink, label
 
 if TYPE_CHECKING:
     from ..state import Connection, State

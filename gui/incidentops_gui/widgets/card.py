@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QRectF, Qt, Signal
-from PySide6.QtGui import QColor, QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPalette
+from PySide6.QtGui import QColor, QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QSizePolicy, QVBoxLayout, QWidget
 
 from .. import details, theme, wording
@@ -16,6 +16,7 @@ from . import paint
 from .button import Button
 from .figures import Figures, Row
 from .led import LOOKS, Led
+from .text import Elided, ink, label
 
 if TYPE_CHECKING:
     from ..state import Card, State
@@ -23,22 +24,6 @@ if TYPE_CHECKING:
 LOG_LINES = 3
 WIDTH = 352
 """Pixels that a card needs at least."""
-
-
-def label(parent: QWidget, scale: float = 1.0, bold: bool = False) -> QLabel:
-    made = QLabel(parent)
-    made.setTextFormat(Qt.TextFormat.PlainText)
-    made.setFont(paint.font(made.font(), scale, bold))
-    return made
-
-
-def ink(widget: QWidget, role: str) -> None:
-    """Write in the theme's colour of that use."""
-    colour = theme.current().colour(role)
-    palette = widget.palette()
-    if palette.color(QPalette.ColorRole.WindowText) != colour:
-        palette.setColor(QPalette.ColorRole.WindowText, colour)
-        widget.setPalette(palette)
 
 
 class CardWidget(QFrame):
@@ -66,9 +51,9 @@ class CardWidget(QFrame):
 
     def _build(self) -> None:
         self.led = Led(self)
-        self.title = label(self, 1.12, bold=True)
+        self.title = Elided(self, 1.12, bold=True)
         self.word = label(self, 1.0, bold=True)
-        self.unit = label(self, 0.85)
+        self.unit = Elided(self, 0.85)
         self.message = label(self, 0.92)
         self.message.setWordWrap(True)
         self.message.setTextInteractionFlags(

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QCheckBox, QDialog, QHBoxLayout, QVBoxLayout, QWid
 from .. import wording
 from ..translate import tr
 from .button import Button
-from .card import ink, label
+from .text import ink, label
 
 if TYPE_CHECKING:
     from ..answers import Detail

@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QDialog, QGridLayout, QVBoxLayout, QWidget
 
 from ..translate import marked, tr
 from .button import Button
-from .card import ink, label
+from .text import ink, label
 
 KEYS = (
     ("F5, Ctrl+R", marked("Refresh")),

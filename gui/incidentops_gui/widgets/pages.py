@@ -15,7 +15,7 @@ from ..translate import tr
 from . import paint
 from .banner import countdown, headline
 from .button import Button
-from .card import ink, label
+from .text import ink, label
 
 if TYPE_CHECKING:
     from ..hosts import Target

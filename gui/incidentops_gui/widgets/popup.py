@@ -10,8 +10,8 @@ from PySide6.QtWidgets import QDialog, QHBoxLayout, QVBoxLayout, QWidget
 from .. import wording
 from ..translate import tr
 from .button import Button
-from .card import ink, label
 from .led import Led
+from .text import ink, label
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

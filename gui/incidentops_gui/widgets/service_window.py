@@ -33,9 +33,9 @@ from .. import details, theme
 from ..journal import ENTRY, Feed, Lines
 from ..translate import tr
 from .button import Button
-from .card import ink, label
 from .field import Field
 from .led import Led
+from .text import ink, label
 
 if TYPE_CHECKING:
     from ..answers import Entry

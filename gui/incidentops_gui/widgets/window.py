@@ -12,7 +12,6 @@ from .. import wording
 from ..translate import tr
 from . import popup
 from .banner import Banner, Chip
-from .card import CardWidget, ink, label
 from .confirm import Confirm
 from .field import Field
 from .grid import CardGrid
@@ -21,10 +20,12 @@ from .metrics import SystemPanel
 from .pages import TroublePage
 from .remedy import RemedyBar
 from .service_window import ServiceWindow
+from .text import Elided, ink, label
 
 if TYPE_CHECKING:
     from ..reducer import Changes
     from ..session import Session
+    from .card import CardWidget
 
 TICK = 1000
 """Milliseconds between two looks at the clock, while the window is to be seen."""
@@ -51,7 +52,7 @@ class Window(QMainWindow):
     # -- building
 
     def _build(self) -> None:
-        self.heading = label(self, 1.35, bold=True)
+        self.heading = Elided(self, 1.35, bold=True)
         self.tally = label(self, 1.0)
         self.chip = Chip(self)
         self.only = label(self, 0.92, bold=True)

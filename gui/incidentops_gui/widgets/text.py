@@ -1,0 +1,47 @@
+"""Texts in the theme's colours."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QPainter, QPaintEvent, QPalette
+from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
+
+from .. import theme
+from . import paint
+
+
+def label(parent: QWidget, scale: float = 1.0, bold: bool = False) -> QLabel:
+    """Plain text, whatever an agent sends."""
+    made = QLabel(parent)
+    made.setTextFormat(Qt.TextFormat.PlainText)
+    made.setFont(paint.font(made.font(), scale, bold))
+    return made
+
+
+def ink(widget: QWidget, role: str) -> None:
+    """Write in the theme's colour of that use."""
+    colour = theme.current().colour(role)
+    palette = widget.palette()
+    if palette.color(QPalette.ColorRole.WindowText) != colour:
+        palette.setColor(QPalette.ColorRole.WindowText, colour)
+        widget.setPalette(palette)
+
+
+class Elided(QLabel):
+    """One line that gives way: what does not fit is left out in its middle, and shown on hover."""
+
+    def __init__(self, parent: QWidget, scale: float = 1.0, bold: bool = False) -> None:
+        super().__init__(parent)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setFont(paint.font(self.font(), scale, bold))
+        self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Preferred)
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802 (Qt's name)
+        return QSize(48, super().minimumSizeHint().height())
+
+    def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802
+        painter = QPainter(self)
+        painter.setPen(self.palette().color(QPalette.ColorRole.WindowText))
+        text = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideMiddle, self.width())
+        painter.drawText(self.rect(), int(Qt.AlignmentFlag.AlignVCenter), text)
+        self.setToolTip(self.text() if text != self.text() else "")
