@@ -75,13 +75,15 @@ def open_folder() -> Iterator[Path]:
 
 @pytest.fixture(autouse=True)
 def _nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
-    if request.node.get_closest_marker("lab"):  # its processes are those of the machine, and go with it
+    # The lab's processes are those of the machine and go with it; linters run none of the project's code.
+    if request.node.get_closest_marker("lab") or "lint" in request.node.path.parts:
         yield
         return
     watch: LogWatch = request.getfixturevalue("logs")
     before = Held.now()
     yield
     gc.collect()  # an object that was dropped open warns now, in the test that dropped it
+    gc.freeze()  # and what is left need not be looked at again
     complaints: list[Any] = [*check_nothing_left(before), *watch.complaints()]
     if complaints:
         pytest.fail("\n".join(complaints), pytrace=False)

@@ -79,7 +79,7 @@ GOOD = "unit: redis-server.service\nprobe: {kind: redis}\n"
         ("a: *b", 1, "", "is not valid YAML: found undefined alias"),
         ("a: \0", 1, "", "is not valid YAML: "),
         ('a: "\\U00110000"', 1, "", "is not valid YAML: "),
-        ("[" * 450, 1, "", "is nested too deeply"),
+        ("[" * 700, 1, "", "is nested too deeply"),
         ("%YAML " + "1" * 5000 + ".1\n---\na: 1", 1, "", "is not valid YAML: "),
     ],
     ids=lambda value: str(value)[-40:],
