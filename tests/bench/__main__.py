@@ -76,7 +76,7 @@ def parse(words: list[str] | None = None) -> argparse.Namespace:
     known = "\n".join(f"  {name:<13} {about}" for name, about in FAMILIES.items())
     parser = argparse.ArgumentParser(
         prog="./lab bench",
-        description="Measure the agent beside its peers in a lab machine of its own; about 8 minutes for everything.",
+        description="Measure the agent beside its peers in a lab machine of its own; about ten minutes for everything.",
         epilog=f"names:\n{known}\n\ntests/bench/README.md tells how each figure is defined.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

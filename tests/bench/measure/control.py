@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import random
 import subprocess
 import sys
 import time
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 UNIT = "redis-server.service"
-ROUNDS = 100
+ROUNDS = 60
+PAUSE = 0.1, 0.15
+"""Seconds from, to: all that the action before has set going has come to rest."""
 STATES = {"stop": b"inactive", "start": b"active"}
 SYSTEMCTL, RAW = "systemctl", "raw pystemd as root"
 SYSTEMCTL_POLKIT, RAW_POLKIT = "systemctl through polkit", "raw pystemd through polkit"
@@ -69,6 +72,7 @@ def measure(scale: float) -> list[Row]:
         for _ in range(rounds):
             for way, run in ways.items():
                 for verb, state in STATES.items():
+                    time.sleep(random.uniform(*PAUSE))
                     whole = run(verb)
                     private.settle(path, state)
                     taken = private.own_time(path, verb)
