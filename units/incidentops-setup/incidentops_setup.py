@@ -20,15 +20,29 @@ CREDENTIAL = "incidentops.rabbitmq"
 # One run of rabbitmqctl boots an Erlang machine: about a second, more on a loaded host.
 COMMAND_SECONDS = 30
 
+# What it made in the servers, one thing a line, such as "role incidentops": the package's purge takes back that and no
+# more. Written after the thing was made, so it never claims what somebody else made in between.
+STATE = "/var/lib/incidentops-setup"
+CREATED = "created"
+
 # The agent's role may log in and no more. UTF8 by name: a cluster made under the locale C would have no encoding, and
 # jobs carry any text.
 _SQL = """
-SELECT 'CREATE ROLE incidentops LOGIN'
- WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'incidentops') \\gexec
-SELECT 'CREATE ROLE "incidentops-worker" LOGIN'
- WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'incidentops-worker') \\gexec
-SELECT 'CREATE DATABASE incidentops OWNER "incidentops-worker" TEMPLATE template0 ENCODING ''UTF8'' LOCALE ''C'''
- WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = 'incidentops') \\gexec
+SELECT NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'incidentops') AS missing \\gset
+\\if :missing
+CREATE ROLE incidentops LOGIN;
+\\echo role incidentops
+\\endif
+SELECT NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'incidentops-worker') AS missing \\gset
+\\if :missing
+CREATE ROLE "incidentops-worker" LOGIN;
+\\echo role incidentops-worker
+\\endif
+SELECT NOT EXISTS (SELECT FROM pg_database WHERE datname = 'incidentops') AS missing \\gset
+\\if :missing
+CREATE DATABASE incidentops OWNER "incidentops-worker" TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C';
+\\echo database incidentops
+\\endif
 """
 
 # What the worker and the agent's probes use, and nothing of anybody else's: configure, write, read.
@@ -60,7 +74,10 @@ def provision_postgres() -> None:
             line.connect(POSTGRES_SOCKET)
     except OSError as error:
         raise SetupError(f"PostgreSQL is not there: {POSTGRES_SOCKET}: {error.strerror or error}") from None
-    _run_as("postgres", ["psql", "-qXw", "-v", "ON_ERROR_STOP=1", "-d", "postgres", "-f", "-"], _SQL)
+    command = ["psql", "-qXw", "-v", "ON_ERROR_STOP=1", "-d", "postgres", "-f", "-"]
+    done = _execute_as("postgres", command, _SQL)
+    _remember(done.stdout.splitlines())  # also when it failed half way
+    _judge(done)
 
 
 def provision_rabbitmq() -> None:
@@ -77,6 +94,8 @@ def provision_rabbitmq() -> None:
             _run_as("rabbitmq", ["rabbitmqctl", "add_user", user], password + "\n")
         except SetupError:
             _run_as("rabbitmq", ["rabbitmqctl", "change_password", user], password + "\n")
+        else:
+            _remember([f"user {user}"])
         _permit(user)
         _say(6, f"RabbitMQ has the user {user} now.")
     except ProbableAccessDeniedError:
@@ -113,15 +132,32 @@ def _say(priority: int, sentence: str) -> None:
     sys.stderr.write(f"<{priority}>{sentence}\n")
 
 
+def _remember(things: list[str]) -> None:
+    """Add to the list of what was made. Raises SetupError."""
+    path = Path(os.environ.get("STATE_DIRECTORY", STATE)) / CREATED
+    try:
+        known = path.read_text().splitlines() if path.exists() else []
+        new = [thing for thing in things if thing not in known]
+        if new:
+            path.write_text("".join(f"{thing}\n" for thing in [*known, *new]))
+    except OSError as error:
+        raise SetupError(f"cannot write down what was made: {path}: {error.strerror}") from None
+
+
 def _run_as(user: str, command: list[str], text: str = "") -> None:
-    """Run a command as another user, without shell or PAM. Raises SetupError with what it complained about."""
+    """Run a command as another user. Raises SetupError with what it complained about."""
+    _judge(_execute_as(user, command, text))
+
+
+def _execute_as(user: str, command: list[str], text: str) -> subprocess.CompletedProcess[str]:
+    """Run a command as another user, without shell or PAM. Raises SetupError when it can't be run."""
     try:
         entry = pwd.getpwnam(user)
     except KeyError:
         raise SetupError(f"there is no user {user}: its server is not installed") from None
     environment = {"PATH": "/usr/sbin:/usr/bin", "HOME": entry.pw_dir, "LC_ALL": "C.UTF-8", "PGCONNECT_TIMEOUT": "5"}
     try:
-        result = subprocess.run(
+        return subprocess.run(
             command,
             input=text,
             text=True,
@@ -136,9 +172,13 @@ def _run_as(user: str, command: list[str], text: str = "") -> None:
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise SetupError(f"cannot run {command[0]}: {error}") from None
-    if result.returncode:
-        complaint = " ".join((result.stderr or result.stdout).split())[:300]
-        raise SetupError(f"{' '.join(command[:3])} failed: {complaint}")
+
+
+def _judge(done: subprocess.CompletedProcess[str]) -> None:
+    """Raises SetupError with what a command complained about, if it failed."""
+    if done.returncode:
+        complaint = " ".join((done.stderr or done.stdout).split())[:300]
+        raise SetupError(f"{' '.join(done.args[:3])} failed: {complaint}")
 
 
 if __name__ == "__main__":
