@@ -6,6 +6,9 @@ cache=${INCIDENTOPS_LAB_CACHE:-/var/cache/incidentops-lab}
 top=$(realpath "$here/../..")
 desktop_variables=()
 
+# What the lab builds and keeps is read by other users: the machine's own, apt's, whoever asks for its status.
+umask 022
+
 # Whatever ends a script before its time is said, never silent; once, by the outermost shell.
 set -E
 trap '[ "$BASH_SUBSHELL" -gt 0 ] || say "cannot go on: \"$BASH_COMMAND\" failed (${BASH_SOURCE[0]##*/}, line $LINENO)"' ERR

@@ -12,7 +12,21 @@ here=$(dirname "$(realpath "$0")")
 
 word=$1
 shift
+if [ "$word" = test ] && [ "${1:-}" != --fast ] && [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null ||
+        die "cannot run the tests that boot lab machines: they need root, and there is no sudo here;" \
+            "./lab test --fast runs the others"
+    become_root "$here/python.sh" "$word" "$@"
+fi
+if [ "$word" = test ] && [ "${SUDO_UID:-0}" -ne 0 ]; then
+    # The tests boot machines for root, whoever asked for them; and root leaves no file of its own in
+    # the work tree of a user, who could not remove it.
+    unset SUDO_UID SUDO_GID SUDO_USER SUDO_COMMAND
+    export PYTHONDONTWRITEBYTECODE=1 MYPY_CACHE_DIR=$cache/caches/mypy \
+        PYTEST_ADDOPTS="${PYTEST_ADDOPTS:-} -o cache_dir=$cache/caches/pytest"
+fi
 need_python "run the tests"
+host_packages git:git # which files are the project's own
 ensure_venv dev venv
 if [ "$word" != lint ]; then
     # the window on no screen and on a virtual one, and what validates the files that desktops read

@@ -53,14 +53,14 @@ cleanup() {
 }
 
 # identify: give the throw-away root a name, an identity and, if a user came through sudo, that
-# user as an operator.
+# user of the host as an operator; who has the same number inside is somebody else.
 identify() {
     echo "$machine" >"$root/etc/hostname"
     printf '127.0.0.1 localhost %s\n::1 localhost\n' "$machine" >"$root/etc/hosts"
     tr -d - </proc/sys/kernel/random/uuid >"$root/etc/machine-id"
     if [ "$user" -ne 0 ]; then
         mkdir -p "$root/etc/incidentops"
-        printf 'operators:\n  uids: [%s]\n' "$user" >"$root/etc/incidentops/agent.yaml"
+        printf 'operators:\n  outside_uids: [%s]\n' "$user" >"$root/etc/incidentops/agent.yaml"
     fi
 }
 
