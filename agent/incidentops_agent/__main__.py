@@ -74,8 +74,9 @@ def set_up_logging(level: str) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(_JournalFormatter("%(message)s"))
     logging.basicConfig(level=level.upper(), handlers=[handler])
-    for noisy in ("pika", "psycopg", "asyncio"):  # what they report, the probes say better
+    for noisy in ("pika", "psycopg"):  # what they report, the probes say better
         logging.getLogger(noisy).setLevel(logging.CRITICAL)
+    logging.getLogger("asyncio").setLevel(logging.WARNING)
 
 
 def write_polkit_rules(path: Path, loaded: configuration.Configuration) -> None:
@@ -94,12 +95,11 @@ def main() -> int:
     arguments = parser().parse_args()
     set_up_logging(arguments.log_level)
     folders = arguments.catalogue or list(configuration.CATALOGUE)
-    try:
-        loaded = configuration.load(arguments.config, folders)
-    except edge.EdgeError as error:
-        for problem in error.problems:
-            print(problem, file=sys.stderr)
-        count = len(error.problems)
+    loaded, problems = configuration.load_what_is_right(arguments.config, folders)
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    if problems and arguments.check_config:
+        count = len(problems)
         print(f"cannot use this configuration: {count} mistake{'s' if count > 1 else ''}", file=sys.stderr)
         return FAILED
     if arguments.check_config:
@@ -109,19 +109,24 @@ def main() -> int:
         if arguments.write_polkit_rules:
             write_polkit_rules(arguments.write_polkit_rules, loaded)
             return 0
-        return run(arguments, loaded, folders)
+        return run(arguments, loaded, folders, problems)
     except OSError as error:
         print(f"cannot go on: {error}", file=sys.stderr)
         return FAILED
 
 
-def run(arguments: argparse.Namespace, loaded: configuration.Configuration, folders: list[Path]) -> int:
+def run(
+    arguments: argparse.Namespace,
+    loaded: configuration.Configuration,
+    folders: list[Path],
+    problems: list[edge.Problem],
+) -> int:
     """Serve. What the daemon needs is imported here: checking a configuration needs none of it."""
     from . import app
 
     options = app.Options(arguments.config, folders, arguments.state, arguments.listen)
     try:
-        asyncio.run(app.serve(options, loaded))
+        asyncio.run(app.serve(options, loaded, problems))
     except ports.SchemaError as error:
         print(f"cannot start: {error}", file=sys.stderr)
         return FAILED

@@ -50,11 +50,15 @@ class Access:
         return peer.uid is not None and not (self._wsl and peer.door == "tcp" and peer.uid == ROOT)
 
     def _operates(self, peer: Peer) -> bool:
-        return peer.uid == ROOT or peer.uid in self._settings.operator_uids or self._in_operator_group(peer)
+        if peer.uid == ROOT:
+            return True
+        if peer.pid == 0:  # outside this machine's PID namespace, where its uid and groups may be somebody else's
+            return peer.uid in self._settings.outside_uids
+        return peer.uid in self._settings.operator_uids or self._in_operator_group(peer)
 
     def _in_operator_group(self, peer: Peer) -> bool:
-        if peer.pid == 0 or peer.uid is None:
-            return False  # its groups are those of another machine
+        if peer.uid is None:
+            return False
         operators = set()
         for name in self._settings.operator_groups:
             try:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from . import views
 from .engine import Busy
 from .jobs import Jobs, Outcome
-from .model import ProbeOutcome
+from .model import ProbeOutcome, State
 from .recorder import Recorder
 from .remediation import Remediation
 
@@ -83,6 +83,8 @@ class Actions:
         """Start, stop, restart, incident or resolve one service; answers when it is done and verified."""
         service = self._engine.services[name]
         verb = _VERBS[action]
+        if action == "resolve" and service.health.state is State.UNRESPONSIVE:
+            verb = "restart"  # it runs already, so a start would change nothing
         async with self._turn(service, verb):
             row = self._recorder.requested(action, name, who)
             self._engine.set_busy(service, Busy(action, row.at, who.user))
@@ -93,7 +95,7 @@ class Actions:
             finally:
                 self._engine.set_busy(service, None)
             sentence = _SENTENCES[action] if result.outcome == "ok" else ""
-            if result.outcome == "failed":
+            if result.kind:
                 sentence = f"{action.capitalize()} failed ({result.reason})"
             recorded &= await self._recorder.finish(row, service, result, sentence, time.monotonic() - began)
         return self._answer(service, action, row, result, recorded, time.monotonic() - began)
@@ -133,7 +135,7 @@ class Actions:
             "duration_seconds": round(seconds, 4),
             "recorded": recorded,
         }
-        if result.outcome == "failed":
+        if result.kind:
             answer["kind"] = result.kind
             answer["message"] = f"cannot {action} {service.spec.name}: {result.reason}"
         return answer

@@ -25,6 +25,7 @@ from .exits import PidfdExits
 from .journal import JournalWriter
 from .meter import CgroupMeter
 from .metrics import AgentMetrics
+from .ports import BusError
 from .prober import ServiceProber
 from .server import Doors
 from .system import SAMPLE_INTERVAL, SystemSampler
@@ -41,7 +42,6 @@ FIRST_VERDICTS = 2.5
 """Seconds that the start may wait for a first probe of every service, so that the first answer is right."""
 LAST_ACTIONS = 20.0
 """Seconds that running actions get to end when the agent is stopped."""
-FIRST_DESCRIPTOR = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +61,13 @@ def listening_sockets(listen: Sequence[str]) -> list[socket.socket]:
     for where in listen:
         if where.startswith("/"):
             sock = socket.socket(socket.AF_UNIX)
-            Path(where).unlink(missing_ok=True)
+            if Path(where).is_socket():
+                Path(where).unlink()
             sock.bind(where)
         else:
             host, _, port = where.rpartition(":")
+            if not port.isdigit() or host not in ("127.0.0.1", "[::1]"):
+                raise OSError(f"--listen {where} is neither a path nor 127.0.0.1:PORT nor [::1]:PORT")
             host = host.strip("[]")
             sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -84,7 +87,9 @@ class Agent:
         self._engine = Engine(loaded.catalogue, self._prober, PidfdExits(), CgroupMeter(), self._metrics)
         self._bus = BusClient(self._engine)
         self._audit = SqliteAudit(
-            options.state / "audit.db", lambda problem: self._engine.report("audit", problem), JournalWriter().put
+            options.state / "audit.db",
+            lambda problem: self._engine.report("audit", problem),
+            JournalWriter(lambda problem: self._engine.report("journal", problem)).put,
         )
         self._system = SystemSampler()
         self._metrics.attach(self._engine, self._audit, self._system)
@@ -103,13 +108,21 @@ class Agent:
         self._stopping = asyncio.Event()
         self._reload = asyncio.Event()
 
+    def say_left_out(self, problems: Sequence[edge.Problem]) -> None:
+        """Show that files were left out because of their mistakes."""
+        listed = "; ".join(map(str, problems))
+        self._engine.report("configuration", f"files with mistakes are left out: {listed}")
+
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
         loop.add_signal_handler(signal.SIGHUP, self._reload.set)
-        doors = Doors(self._api, listening_sockets(self._options.listen))
+        sockets = listening_sockets(self._options.listen)
+        if not sockets:
+            raise OSError("there is no socket to serve: start incidentops-agent.socket, or give --listen")
+        doors = Doors(self._api, sockets)
         await self._close_interrupted()
         await self._bus.watch(self._engine.unit_specs())
         self._engine.start()
@@ -149,7 +162,12 @@ class Agent:
     async def _sample(self) -> None:
         while True:
             await asyncio.sleep(SAMPLE_INTERVAL)
-            self._system.sample()
+            try:
+                self._system.sample()
+            except OSError as error:
+                self._engine.report("system", f"the machine's figures can't be read: {error}")
+                continue
+            self._engine.report("system", "")
             if self._engine.broker.readers:
                 await self._engine.refresh_resources()
                 self._engine.broker.publish("system", self._system.figures())
@@ -175,14 +193,20 @@ class Agent:
             self._api.use_access(Access(loaded.settings, self._wsl))
             specs = await self._engine.adopt(loaded.catalogue)
             self._engine.report("configuration", "")
-            await self._bus.watch(specs)
+            try:
+                await self._bus.watch(specs)
+            except BusError as error:
+                log.warning("systemd will be asked about the new units once it answers: %s", error)
             log.info("reloaded: %d services", len(loaded.catalogue.services))
 
 
-async def serve(options: Options, loaded: Configuration) -> None:
-    """Run the agent until it is told to stop.
+async def serve(options: Options, loaded: Configuration, problems: Sequence[edge.Problem]) -> None:
+    """Run the agent until it is told to stop. ``problems``: of files that were left out of what was loaded.
 
     Raises:
         ports.SchemaError: the audit trail belongs to a newer version.
     """
-    await Agent(options, loaded).run()
+    agent = Agent(options, loaded)
+    if problems:
+        agent.say_left_out(problems)
+    await agent.run()

@@ -178,7 +178,12 @@ class SqliteAudit:
         """The requests of earlier runs that never got a finish: what the agent was doing when it was killed."""
         if self._database is None:
             return []
-        return self._read_interrupted()
+        try:
+            return self._read_interrupted()
+        except sqlite3.Error as error:
+            self._failing = f"the audit trail can't be read: {error}"
+            self._loop.call_soon(self._report, self._failing)
+            return []
 
     def _read_interrupted(self) -> list[AuditRow]:
         text = (

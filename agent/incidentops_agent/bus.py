@@ -14,7 +14,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from .model import JobResult, UnitView
-from .ports import BusError, Job
+from .ports import LATE, BusError, Job
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,16 +37,22 @@ _KINDS = {
     "DBusInteractiveAuthorizationRequiredError": "not-permitted",
     "DBusAccessDeniedError": "not-permitted",
     "DBusAuthFailedError": "not-permitted",
-    "DBusTimeoutError": "systemd-unreachable",
-    "DBusNoReplyError": "systemd-unreachable",
 }
+_NO_REPLY = ("DBusTimeoutError", "DBusTimedOutError", "DBusNoReplyError", "ETIMEDOUT")
 
 
-class _SilentError(BusError):
+class _UnansweredError(BusError):
+    """A request was sent and not answered."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__("systemd-unreachable", sentence)
+
+
+class _SilentError(_UnansweredError):
     """The worker did not answer at all."""
 
     def __init__(self, seconds: float) -> None:
-        super().__init__("systemd-unreachable", f"systemd did not answer within {seconds:g} s")
+        super().__init__(f"systemd did not answer within {seconds:g} s")
 
 
 class BusClient:
@@ -147,11 +153,13 @@ class BusClient:
         _kill(process)
 
     def _fail_everything(self) -> None:
-        lost = BusError("systemd-unreachable", "the connection to systemd was lost")
-        for future in [*self._replies.values(), *self._jobs.values()]:
-            if not future.done():
-                future.set_exception(lost)
-                future.exception()  # whoever waits gets it; nobody waiting is no fault of the loop's
+        unanswered = _UnansweredError("the connection to systemd was lost")
+        unfollowed = BusError(LATE, "systemd took it on, but the connection to systemd was lost before it was done")
+        for waiting, error in ((self._replies, unanswered), (self._jobs, unfollowed)):
+            for future in waiting.values():
+                if not future.done():
+                    future.set_exception(error)
+                    future.exception()  # whoever waits gets it; nobody waiting is no fault of the loop's
         self._replies.clear()
         self._jobs.clear()
         self._job_requests.clear()
@@ -175,8 +183,7 @@ class BusClient:
             return
         if "error" in message:
             if not future.done():
-                kind = _KINDS.get(message["error"], "refused-by-systemd")
-                future.set_exception(BusError(kind, message["message"] or message["error"]))
+                future.set_exception(_refusal(message["error"], message["message"]))
                 future.exception()
             return
         value = message["value"]
@@ -212,7 +219,10 @@ class BusClient:
             await self._request({"op": "watch", "specs": self._specs}, WATCH_DEADLINE)
 
     async def job(self, verb: str, unit: str) -> Job:
-        job: Job = await self._request({"op": "job", "verb": verb, "unit": unit})
+        try:
+            job: Job = await self._request({"op": "job", "verb": verb, "unit": unit})
+        except _UnansweredError as error:
+            raise BusError(LATE, f"it was asked for and may still be done, but {error}") from error
         return job
 
     async def reset_failed(self, unit: str) -> None:
@@ -221,6 +231,13 @@ class BusClient:
     async def stops_with(self, unit: str) -> list[str]:
         units: list[str] = await self._request({"op": "stops-with", "unit": unit})
         return units
+
+
+def _refusal(error: str, sentence: str) -> BusError:
+    """What the worker says of a call that did not succeed; ``error`` is the name of its class or of an errno."""
+    if error in _NO_REPLY:
+        return _UnansweredError("systemd did not answer in time")
+    return BusError(_KINDS.get(error, "refused-by-systemd"), sentence or error)
 
 
 def _kill(process: asyncio.subprocess.Process) -> None:

@@ -9,9 +9,9 @@ The D-Bus interface is described in org.freedesktop.systemd1(5).
 
 from __future__ import annotations
 
+import errno
 import fnmatch
 import json
-import re
 import select
 import socket
 import sys
@@ -19,6 +19,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ._pystemd import DBus, DBusBaseError, apply_signature
+from .bus_records import FIELDS, Record, log, plain, text, version_key
 
 if TYPE_CHECKING:
     from pystemd.dbuslib import DbusMessage
@@ -29,30 +30,6 @@ MANAGER = SYSTEMD + b".Manager"
 UNIT = SYSTEMD + b".Unit"
 SERVICE = SYSTEMD + b".Service"
 PROPERTIES = b"org.freedesktop.DBus.Properties"
-
-# D-Bus property -> field of model.UnitView.
-FIELDS = {
-    b"Id": "unit",
-    b"LoadState": "load_state",
-    b"ActiveState": "active_state",
-    b"SubState": "sub_state",
-    b"Result": "result",
-    b"MainPID": "main_pid",
-    b"ExecMainCode": "exec_main_code",
-    b"ExecMainStatus": "exec_main_status",
-    b"NRestarts": "n_restarts",
-    b"Restart": "restart_policy",
-    b"InvocationID": "invocation_id",
-    b"UnitFileState": "unit_file_state",
-    b"ActiveEnterTimestamp": "active_enter_usec",
-    b"InactiveExitTimestamp": "inactive_exit_usec",
-    b"StateChangeTimestamp": "state_change_usec",
-    b"ConditionResult": "condition_result",
-    b"ConditionTimestamp": "condition_usec",
-    b"FreezerState": "freezer_state",
-    b"ControlGroup": "control_group",
-    b"Description": "description",
-}
 
 VERBS = {
     "start": b"StartUnit",
@@ -67,35 +44,8 @@ STOPS_TOO = (b"RequiredBy", b"RequisiteOf", b"BoundBy", b"ConsistsOf", b"Propaga
 QUIET_MS = 50
 """Milliseconds without news after which there is time for what is not urgent."""
 
-Record = dict[str, str | int | bool]
 Handler = Callable[[bytes, Any], None]
 """Takes the object path and the body of a signal."""
-
-
-def plain(field: str, value: Any) -> str | int | bool:
-    """A D-Bus value as JSON knows it; an invocation id is sixteen bytes, given as hex."""
-    if field == "invocation_id":
-        return bytes(value).hex()
-    if isinstance(value, bytes):
-        return value.decode(errors="replace")
-    if isinstance(value, bool):
-        return value
-    return int(value)
-
-
-def text(value: bytes | str) -> str:
-    return value.decode(errors="replace") if isinstance(value, bytes) else value
-
-
-def log(sentence: str) -> None:
-    """A notice to the journal, by the priority prefix of sd-daemon(3)."""
-    sys.stderr.write(f"<5>{sentence}\n")
-
-
-def version_key(name: str) -> list[tuple[int, int, str]]:
-    """Sorts postgresql@9-main before postgresql@17-main."""
-    parts = re.findall(r"\d+|\D+", name)
-    return [(1, int(part), "") if part.isdigit() else (0, 0, part) for part in parts]
 
 
 class BusWorker:
@@ -111,6 +61,7 @@ class BusWorker:
         self.dirty: set[bytes] = set()
         self.matched: set[bytes] = set()
         self.held: set[bytes] = set()
+        self.refused: set[bytes] = set()
         # pystemd keeps no reference to a callback: once it is collected, the next signal is a segmentation fault.
         self.callbacks: list[Callable[..., None]] = []
         self.inbox: list[tuple[Handler, bytes, Any]] = []
@@ -214,14 +165,24 @@ class BusWorker:
             for key, field in FIELDS.items():
                 if key in values:
                     record[field] = plain(field, values[key])
-        if record.get("load_state") == "loaded" and path not in self.held:
-            try:
-                self.call(path, UNIT, b"Ref")
-                self.held.add(path)
-            except DBusBaseError as error:
-                log(f"cannot hold a reference to {unit}: {text(error.err_message)}")
         self.records[path] = record
+        self.hold(path)
         return path
+
+    def hold(self, path: bytes) -> None:
+        """Keep PID 1 from unloading a unit. polkit may not have the rule for it yet: each ping tries again."""
+        record = self.records[path]
+        if path in self.held or record.get("load_state") != "loaded":
+            return
+        try:
+            self.call(path, UNIT, b"Ref")
+        except DBusBaseError as error:
+            if path not in self.refused:
+                log(f"cannot hold a reference to {record['unit']}: {text(error.err_message)}")
+            self.refused.add(path)
+        else:
+            self.held.add(path)
+            self.refused.discard(path)
 
     def refresh(self) -> None:
         """Resolve and read every watched unit and tell the parent."""
@@ -242,7 +203,7 @@ class BusWorker:
             self.send({"event": "unit", "spec": spec, "record": {"unit": spec}})
             return
         path = self.load(unit)
-        self.resolved[spec] = unit
+        self.resolved[spec] = str(self.records[path]["unit"])  # by its own name, should this one be an alias
         self.dirty.discard(path)
         self.send({"event": "unit", "spec": spec, "record": self.records[path]})
 
@@ -297,7 +258,8 @@ class BusWorker:
             # A watch that was cut short leaves units unread: a fresh worker begins anew.
             if request["op"] == "watch" or not connection_works(self.bus):
                 raise
-            self.send({"reply": request["id"], "error": type(error).__name__, "message": text(error.err_message)})
+            name = "ETIMEDOUT" if error.errno == -errno.ETIMEDOUT else type(error).__name__
+            self.send({"reply": request["id"], "error": name, "message": text(error.err_message)})
         else:
             self.send({"reply": request["id"], "value": answer})
 
@@ -318,6 +280,8 @@ class BusWorker:
             # After PID 1 has re-executed itself it may have forgotten us; then the ping itself subscribes anew.
             if self.subscribe():
                 self.refresh_wanted = True
+            for path in list(self.refused):
+                self.hold(path)
             return None
         raise ValueError(f"unknown operation {operation!r}")
 

@@ -20,7 +20,7 @@ UNIT_PATTERN = r"[A-Za-z0-9:_.\\-]+@[A-Za-z0-9:_.\\-]*\*[A-Za-z0-9:_.\\-]*\.serv
 
 # Units that the machine or the agent itself can't do without: never controlled, whatever a file says.
 FORBIDDEN = re.compile(
-    r"(incidentops-(agent|setup|fault@.*)|dbus(-broker)?|systemd-.*|polkit|ssh|sshd|ssh@.*|user@.*|getty@.*|init)\.service"
+    r"(incidentops-(agent|setup|fault@.*)|dbus(-broker|-org\..*)?|rescue|emergency|systemd-.*|polkit|ssh|sshd|ssh@.*|user@.*|getty@.*|init)\.service"
 )
 
 Options = dict[str, str | int | float | bool]

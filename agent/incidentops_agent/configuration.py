@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from . import catalogue, edge, settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Sequence
 
 SETTINGS = Path("/etc/incidentops/agent.yaml")
 CATALOGUE = (Path("/usr/share/incidentops/services.d"), Path("/etc/incidentops/services.d"))
@@ -21,15 +21,28 @@ class Configuration:
     catalogue: catalogue.Catalogue
 
 
-def load(settings_file: Path, folders: Iterable[Path]) -> Configuration:
+def load_what_is_right(settings_file: Path, folders: Sequence[Path]) -> tuple[Configuration, list[edge.Problem]]:
+    """As ``load``, but files with mistakes are left out and their mistakes given beside: one wrong file must not keep
+    an agent from starting. Settings that are left out are the defaults, which let nobody in who was not."""
+    problems: list[edge.Problem] = []
+    left_out: set[str] = set()
+    while True:
+        try:
+            return load(settings_file, folders, left_out), sorted(problems)
+        except edge.EdgeError as error:
+            problems.extend(error.problems)
+            left_out.update(problem.file for problem in error.problems)
+
+
+def load(settings_file: Path, folders: Sequence[Path], left_out: Collection[str] = ()) -> Configuration:
     """Read everything; a file in a later folder replaces the one of the same name, and an empty one masks it.
 
     Raises:
-        edge.EdgeError: with the mistakes of all files.
+        edge.EdgeError: with the mistakes of all files but those that are to be left out.
     """
     problems: list[edge.Problem] = []
     loaded = settings.Settings()
-    text = _read(settings_file, problems)
+    text = None if str(settings_file) in left_out else _read(settings_file, problems)
     if text is not None:
         try:
             loaded = settings.parse(str(settings_file), text)
@@ -37,7 +50,7 @@ def load(settings_file: Path, folders: Iterable[Path]) -> Configuration:
             problems.extend(error.problems)
     services = catalogue.Catalogue({})
     try:
-        services = catalogue.parse(_catalogue_files(folders, problems))
+        services = catalogue.parse(_catalogue_files(folders, left_out, problems))
     except edge.EdgeError as error:
         problems.extend(error.problems)
     if problems:
@@ -56,10 +69,17 @@ def _read(path: Path, problems: list[edge.Problem]) -> str | None:
         return None
 
 
-def _catalogue_files(folders: Iterable[Path], problems: list[edge.Problem]) -> list[tuple[str, str]]:
+def _catalogue_files(
+    folders: Sequence[Path], left_out: Collection[str], problems: list[edge.Problem]
+) -> list[tuple[str, str]]:
     chosen: dict[str, Path] = {}
-    for folder in folders:
-        if folder.is_dir():
+    for folder in (folder for folder in folders if str(folder) not in left_out):
+        try:
             chosen.update((path.name, path) for path in sorted(folder.iterdir()) if path.suffix == ".yaml")
-    texts = ((str(path), _read(path, problems)) for _, path in sorted(chosen.items()))
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            problems.append(edge.Problem(str(folder), 1, "", f"can't be read: {error}"))
+    paths = (path for _, path in sorted(chosen.items()) if str(path) not in left_out)
+    texts = ((str(path), _read(path, problems)) for path in paths)
     return [(name, text) for name, text in texts if text is not None and text.strip()]

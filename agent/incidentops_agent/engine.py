@@ -148,6 +148,7 @@ class Engine:
         for service in self.services.values():
             if service.spec.unit == spec:
                 self._take_unit(service, unit)
+                self._check_alias(service, unit)
 
     def _take_unit(self, service: Service, unit: UnitView) -> None:
         before = service.unit
@@ -155,7 +156,8 @@ class Engine:
         another_run = before is None or (before.unit, before.invocation_id) != (unit.unit, unit.invocation_id)
         if before is not None and before.main_pid and unit.main_pid and before.main_pid != unit.main_pid:
             another_run = True  # a main process that was replaced within one invocation, sd_notify(3) MAINPID=
-        if another_run or unit.active_state not in rules.ACTIVE:
+        noticed = before is None or before.main_pid != unit.main_pid  # a unit may outlive its main process
+        if another_run or noticed or unit.active_state not in rules.ACTIVE:
             service.main_exited = False
         was_running = before is not None and before.active_state in rules.ACTIVE
         if another_run or unit.active_state in rules.DOWN or (was_running and unit.active_state not in rules.ACTIVE):
@@ -165,6 +167,14 @@ class Engine:
         if service.probeable:
             service.kick.set()
         self._update(service)
+
+    def _check_alias(self, service: Service, unit: UnitView) -> None:
+        """polkit is asked about a unit by its own name, and so must the catalogue name it."""
+        name, spec = service.spec.name, service.spec
+        problem = ""
+        if not spec.is_pattern and unit.unit != spec.unit:
+            problem = f"{name} can't be controlled: {spec.unit} is an alias; name the unit {unit.unit} in {name}.yaml"
+        self.report(f"unit of {name}", problem)
 
     def _on_exit(self, service: Service, pid: int) -> None:
         if service.unit is not None and service.unit.main_pid == pid and service.unit.active_state != "inactive":
@@ -257,8 +267,8 @@ class Engine:
     async def _watch_service(self, service: Service) -> None:
         """Probe for ever: at once when kicked, again quickly after a failure, else by the service's interval."""
         clock = asyncio.get_running_loop().time
-        interval = service.spec.probe.interval
         while True:
+            interval = service.spec.probe.interval  # a reload may change it
             # On a common beat: services with the same interval wake the agent together, not each by itself.
             pause = interval - clock() % interval
             if service.probe.failures == 1 or service.health.state is State.STARTING:
@@ -268,7 +278,11 @@ class Engine:
                     await service.kick.wait()
             service.kick.clear()
             if service.probeable:
-                await self.probe_now(service)
+                try:
+                    await self.probe_now(service)
+                except Exception:  # whatever it was: a service that nobody watches would be shown as it was, for ever
+                    log.exception("%s could not be judged by a mistake of the agent's", service.spec.name)
+                    await asyncio.sleep(interval)
 
     def start(self) -> None:
         """Begin to probe; needs a running event loop."""
@@ -299,20 +313,28 @@ class Engine:
     # -- the catalogue
 
     async def adopt(self, catalogue: Catalogue) -> list[str]:
-        """Take a new catalogue; services that stay the same keep their state. Returns the unit specs to watch."""
-        gone = [name for name, service in self.services.items() if catalogue.services.get(name) != service.spec]
-        for name in gone:
+        """Take a new catalogue; returns the unit specs to watch. A service that is in both keeps its state and the
+        actions that are under way; what its new spec makes untrue is forgotten."""
+        old = self.services
+        for name in old.keys() - catalogue.services.keys():
             self._exits.watch(name, 0, lambda: None)
+            self.report(f"unit of {name}", "")
             task = self._watchers.pop(name, None)
             if task is not None:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
-        await self.prober.forget(gone)
-        kept = self.services
-        self.services = {
-            name: kept[name] if name in kept and name not in gone else Service(spec)
-            for name, spec in catalogue.services.items()
-        }
+        self.services = {name: old.get(name) or Service(spec) for name, spec in catalogue.services.items()}
+        changed = [service for name, service in self.services.items() if service.spec != catalogue.services[name]]
+        for service in changed:
+            before, service.spec = service.spec, catalogue.services[service.spec.name]
+            if before.probe != service.spec.probe:
+                service.probe = ProbeView()
+            if before.unit != service.spec.unit:
+                self._exits.watch(service.spec.name, 0, lambda: None)
+                service.unit, service.probe, service.main_exited = None, ProbeView(), False
+            service.kick.set()
+            self._update(service)
+        await self.prober.forget([*(old.keys() - self.services.keys()), *(one.spec.name for one in changed)])
         self.catalogue = catalogue
         self._body = None
         self.start()

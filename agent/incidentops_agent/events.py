@@ -90,7 +90,7 @@ class Broker:
     def since(self, last_id: str) -> list[bytes] | None:
         """The events after ``last_id``; None when they are not all remembered, so that a snapshot is due."""
         epoch, _, number = last_id.rpartition("-")
-        if epoch != self._epoch or not number.isascii() or not number.isdigit():
+        if epoch != self._epoch or not (number.isascii() and number.isdigit() and len(number) < 19):
             return None
         missed = self._sequence - int(number)
         if not 0 <= missed <= len(self._memory):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import rules
 from .model import ProbeOutcome, State
-from .ports import BusError
+from .ports import LATE, BusError
 
 if TYPE_CHECKING:
     from .engine import Engine, Service
@@ -25,7 +25,8 @@ NOTICED = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How an action ended: ``ok``, ``unchanged`` (nothing was to be done) or ``failed``."""
+    """How an action ended: ``ok``, ``unchanged`` (nothing was to be done), ``failed``, ``joined`` (another was under
+    way), or ``unknown`` (systemd was asked and may still do it). ``kind`` is set when it did not succeed."""
 
     outcome: str
     reason: str = ""
@@ -34,6 +35,10 @@ class Outcome:
 
 
 _SUPERSEDED = Outcome("failed", "it was superseded by a stop", "superseded")
+
+
+def _of(error: BusError) -> Outcome:
+    return Outcome("unknown" if error.kind == LATE else "failed", str(error), error.kind)
 
 
 class Jobs:
@@ -56,17 +61,21 @@ class Jobs:
             return Outcome("failed", service.health.reason, "not-installed")
         if unit.load_state == "masked" and verb != "stop":
             return Outcome("failed", service.health.reason, "masked")
-        if verb == "start" and unit.active_state == "active" and not service.main_exited:
+        if verb == "start" and (unit.active_state in rules.ACTIVE or service.health.up) and not service.main_exited:
             return await self._already_active(service)
-        if verb == "stop" and unit.active_state in ("inactive", "failed"):
-            return Outcome("unchanged", "it was not running")
+        was_down = unit.active_state in ("inactive", "failed")
+        # A start of what is being started already joins that start; any other start or restart is a run of its own.
+        old_invocation = "" if verb == "start" and rules.is_starting(unit) else unit.invocation_id
         try:
             job = await self._bus.job(verb, unit.unit)
         except BusError as error:
-            return Outcome("failed", str(error), error.kind)
+            return _of(error)
         if verb == "stop":
-            return await self._await_stop(service, job)
-        return await self._await_start(service, job, unit.invocation_id)
+            stopped = await self._await_stop(service, job)
+            if was_down and stopped.outcome == "ok":
+                return replace(stopped, outcome="unchanged", reason=stopped.reason or "it was not running")
+            return stopped
+        return await self._await_start(service, job, old_invocation)
 
     async def _reaped(self, service: Service) -> None:
         """Wait until systemd has noticed that the main process is gone: until then a start would do nothing."""
@@ -96,7 +105,7 @@ class Jobs:
                 "failed", f"systemd has not stopped it within {deadline:g} s and goes on trying", "timeout", job.job_id
             )
         except BusError as error:
-            return Outcome("failed", str(error), error.kind)
+            return replace(_of(error), job_id=job.job_id)
         if done.result != "done":
             return Outcome("failed", f"the stop job ended as {done.result!r}", f"job-{done.result}", done.job_id)
         note = ""
@@ -150,8 +159,8 @@ class Jobs:
             return None
         error = job.done.exception()
         if error is not None:
-            kind = error.kind if isinstance(error, BusError) else "systemd-unreachable"
-            return Outcome("failed", str(error), kind)
+            assert isinstance(error, BusError)
+            return replace(_of(error), job_id=job.job_id)
         done = job.done.result()
         if done.result != "done":
             reason = f"the job ended as {done.result!r}"

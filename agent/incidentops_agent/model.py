@@ -31,7 +31,7 @@ class ProbeOutcome(StrEnum):
     OK = "ok"
     FAILED = "failed"
     UNAVAILABLE = "unavailable"
-    """The probe could not judge (no credential, login refused): the unit's own state stands."""
+    """It answered and refused the login: it lives, more could not be judged."""
     NONE = "none"
     """Not probed yet since the unit was last started, or the service has no probe."""
 

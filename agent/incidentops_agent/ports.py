@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from .model import AuditRow, JobResult, JournalEntry, ProbeResult, Resources, ServiceSpec, UnitView
 
 
+LATE = "systemd-late"
+"""The kind of a BusError after which PID 1 may still do what it was asked for."""
+
+
 class BusError(Exception):
     """PID 1 refused a call or did not answer. ``kind`` is stable, ``str(error)`` a sentence."""
 

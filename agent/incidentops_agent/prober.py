@@ -46,6 +46,7 @@ class ServiceProber:
     def __init__(self) -> None:
         self._probes: dict[str, Probe] = {}
         self._locks: dict[str, asyncio.Lock] = {}
+        self._broken: dict[str, str] = {}
 
     async def probe(self, spec: ServiceSpec, deadline: float) -> ProbeResult:
         if spec.probe.kind == "none":
@@ -63,8 +64,10 @@ class ServiceProber:
         except ProbeUnavailableError as error:
             outcome, sentence = ProbeOutcome.UNAVAILABLE, str(error)
         except Exception as error:  # never let the task end that watches the service
-            log.exception("the probe of %s failed by a mistake of the agent's", spec.name)
-            outcome, sentence = ProbeOutcome.UNAVAILABLE, f"the agent's probe is broken: {type(error).__name__}"
+            outcome, sentence = ProbeOutcome.FAILED, f"the agent's probe is broken: {type(error).__name__}: {error}"
+            if self._broken.get(spec.name) != sentence:
+                log.exception("the probe of %s failed by a mistake of the agent's", spec.name)
+            self._broken[spec.name] = sentence
         else:
             return ProbeResult(ProbeOutcome.OK, time.perf_counter() - began, complaints(detail), detail)
         latency = time.perf_counter() - began
@@ -97,6 +100,7 @@ class ServiceProber:
     async def forget(self, names: Iterable[str]) -> None:
         for name in names:
             self._locks.pop(name, None)
+            self._broken.pop(name, None)
             probe = self._probes.pop(name, None)
             if probe is not None:
                 await probe.close()

@@ -37,9 +37,20 @@ class Remediation:
 
     async def run(self, who: Actor) -> dict[str, Any]:
         """Bring back what is down, in dependency order; a second request gets the result of the one that runs."""
-        if self._run is None or self._run.done():
-            self._run = asyncio.create_task(self._remediate(who), name="remediation")
+        if self._run is not None and not self._run.done():
+            return await self._join(self._run, who)
+        self._run = asyncio.create_task(self._remediate(who), name="remediation")
         return await asyncio.shield(self._run)
+
+    async def _join(self, run: asyncio.Task[dict[str, Any]], who: Actor) -> dict[str, Any]:
+        """Wait for the run that is under way; that somebody else asked too is written down as well."""
+        began = time.monotonic()
+        row = self._recorder.requested("remediate", "", who)
+        recorded = await self._recorder.write(row)
+        answer = await asyncio.shield(run)
+        joined = Outcome("joined", f"the same was under way already, as {answer['action_id']}")
+        recorded &= await self._recorder.finish(row, None, joined, "", time.monotonic() - began)
+        return {**answer, "joined": True, "recorded": recorded}
 
     async def cut(self) -> None:
         """End a run that is under way."""
@@ -52,16 +63,17 @@ class Remediation:
         began = time.monotonic()
         row = self._recorder.requested("remediate", "", who)
         recorded = await self._recorder.write(row)
-        plan = {name: rules.remediation_action(s.health.state) for name, s in engine.visible().items()}
+        services, catalogue = engine.visible(), engine.catalogue  # a reload does not change a run under way
+        plan = {name: rules.remediation_action(service.health.state) for name, service in services.items()}
         steps: dict[str, dict[str, Any]] = {}
         failed: set[str] = set()
-        for level in rules.levels((name for name, action in plan.items() if action != "none"), engine.catalogue):
-            results = await asyncio.gather(*(self._step(name, plan[name], failed, who) for name in level))
+        for level in rules.levels((name for name, action in plan.items() if action != "none"), catalogue):
+            results = await asyncio.gather(*(self._step(services[name], plan[name], failed, who) for name in level))
             steps.update(zip(level, results, strict=True))
-            failed.update(name for name in level if not engine.services[name].health.up)
+            failed.update(name for name in level if not services[name].health.up)
         done = [name for name, step in steps.items() if step["outcome"] == "ok"]
         skipped = [name for name in steps if name not in done]
-        partial = any(not engine.services[name].health.up for name in skipped)
+        partial = any(not services[name].health.up for name in skipped)
         outcome = Outcome("failed" if partial else "ok", "; ".join(f"{n}: {steps[n]['reason']}" for n in skipped))
         recorded &= await self._recorder.finish(row, None, outcome, "", time.monotonic() - began)
         return {
@@ -75,15 +87,14 @@ class Remediation:
             "recorded": recorded,
         }
 
-    async def _step(self, name: str, action: str, failed: set[str], who: Actor) -> dict[str, Any]:
-        service = self._engine.services[name]
+    async def _step(self, service: Service, action: str, failed: set[str], who: Actor) -> dict[str, Any]:
         blocked = sorted(set(service.spec.depends_on) & failed)
         if action == "skip" or blocked:
             reason = f"waits for {', '.join(blocked)}, which did not come back" if blocked else service.health.reason
             return {"action": "skip", "outcome": "skipped", "reason": reason, "duration_seconds": 0.0}
         async with service.lock:
             began = time.monotonic()
-            row = self._recorder.requested(f"remediate-{action}", name, who)
+            row = self._recorder.requested(f"remediate-{action}", service.spec.name, who)
             self._engine.set_busy(service, Busy("remediate", row.at, who.user))
             try:
                 await self._recorder.write(replace(row, sentence="Auto-remediation started"))

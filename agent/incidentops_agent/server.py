@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import socket
 import sys
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import HttpVersion11, web
@@ -27,6 +29,10 @@ SHUTDOWN = 3.0
 AGAIN = 1.0
 """Seconds for which a request that was judged and answered need not be judged anew when it comes again, byte for byte,
 on the same connection."""
+FIRST_REQUEST = 10.0
+"""Seconds from a connection's begin until its first request must be complete."""
+CONNECTIONS_EACH, CONNECTIONS_ALL = 128, 2048
+"""Connections that one user may hold, and that all who may only look may hold together."""
 WAITING_MOST = 64
 """Requests that may wait on one connection for the answer to the one before."""
 
@@ -38,7 +44,10 @@ class _Connection(web.RequestHandler):
     nothing else is under way on its connection, is answered before HTTP is taken apart.
     """
 
-    __slots__ = ("_again_until", "_asked", "_clock", "_doors", "_fed", "_known", "peer", "port")
+    __slots__ = (
+        *("_again_until", "_asked", "_clock", "_counted", "_doors", "_fed", "_known", "_overdue"),
+        *("peer", "port"),
+    )
 
     def __init__(self, manager: _Http, **options: Any) -> None:
         super().__init__(manager, **options)
@@ -50,6 +59,8 @@ class _Connection(web.RequestHandler):
         self._fed = 0  # how many times something came since the last answer
         self._known = b""  # a request that may be answered again
         self._again_until = 0.0
+        self._counted = False
+        self._overdue: asyncio.TimerHandle | None = None
 
     def data_received(self, data: bytes) -> None:
         if data == self._known and self._clock() < self._again_until and self._idle():
@@ -107,6 +118,26 @@ class _Connection(web.RequestHandler):
             self.peer = tcp_peer(connection, self._doors.diag)
             self.port = connection.getsockname()[1]
         super().connection_made(transport)
+        if not self._doors.admit(self.peer):
+            assert isinstance(transport, asyncio.Transport)
+            transport.write(self._doors.too_many())
+            self.force_close()
+            return
+        self._counted = True
+        self._overdue = asyncio.get_running_loop().call_later(FIRST_REQUEST, self.force_close)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self.request_begins()
+        if self._counted:
+            self._counted = False
+            self._doors.leave(self.peer)
+        super().connection_lost(exc)
+
+    def request_begins(self) -> None:
+        """A request is complete; from now on the deadlines of keep-alive hold."""
+        if self._overdue is not None:
+            self._overdue.cancel()
+            self._overdue = None
 
 
 class _Http(web.Server):
@@ -115,6 +146,7 @@ class _Http(web.Server):
     def __init__(self, api: Api) -> None:
         self._api = api
         self.diag = SockDiag()
+        self._held: Counter[int | None] = Counter()
         # A stream whose client has gone ends at once; actions are shielded and go on.
         super().__init__(self._handle, handler_cancellation=True)
 
@@ -124,12 +156,34 @@ class _Http(web.Server):
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         connection = request.protocol
         assert isinstance(connection, _Connection)
+        connection.request_begins()
         response = await self._api.answer(request, connection.peer, connection.port)
         if isinstance(response, Whole):
             had_body, asked = request.body_exists, (request.method, request.path, request.version, request.keep_alive)
             repeatable = response.status == 200 and asked == ("GET", "/services", HttpVersion11, True)
             response.written = lambda: connection.answered(had_body, repeatable)
         return response
+
+    def admit(self, peer: Peer) -> bool:
+        """Count one more connection of a user; False when that would be too many. Root, who is needed to mend things,
+        is never kept out by others."""
+        held = self._held[peer.uid]
+        if held >= CONNECTIONS_EACH or (peer.uid != 0 and self._held.total() >= CONNECTIONS_ALL):
+            return False
+        self._held[peer.uid] += 1
+        return True
+
+    @staticmethod
+    def too_many() -> bytes:
+        """The answer to a connection that is not admitted."""
+        words = "cannot answer: this user holds too many connections already; close some"
+        body = json.dumps({"kind": "too-many-connections", "message": words}).encode() + b"\n"
+        return head(503, "application/json", len(body), connection="close") + body
+
+    def leave(self, peer: Peer) -> None:
+        self._held[peer.uid] -= 1
+        if not self._held[peer.uid]:
+            del self._held[peer.uid]
 
     def services_again(self) -> bytes:
         """Head and body of GET /services."""

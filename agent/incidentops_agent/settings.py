@@ -9,10 +9,11 @@ from . import edge
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Who may operate, beside root. Groups are names; uids are numeric and also hold for processes outside this
-    machine's PID namespace (a lab machine's host), whose groups mean nothing here."""
+    """Who may operate, beside root: numeric uids, groups by name, and uids of processes outside this machine's PID
+    namespace (a lab machine's host), where another numbering holds and groups mean nothing."""
 
     operator_uids: frozenset[int] = frozenset()
+    outside_uids: frozenset[int] = frozenset()
     operator_groups: tuple[str, ...] = ("incidentops",)
 
 
@@ -28,12 +29,13 @@ def parse(file: str, text: str) -> Settings:
     if section is not None:
         operators = section.section("operators")
         if operators is not None:
-            uids = operators.integers("uids")
-            if any(not 0 <= uid < 2**32 - 1 for uid in uids):
-                operators.problem("uids", "must be numeric user ids from 0 to 4294967294")
+            uids = {key: operators.integers(key) for key in ("uids", "outside_uids")}
+            for key, given in uids.items():
+                if any(not 0 <= uid < 2**32 - 1 for uid in given):
+                    operators.problem(key, "must be numeric user ids from 0 to 4294967294")
             groups = operators.texts("groups") if operators.has("groups") else list(settings.operator_groups)
             operators.close()
-            settings = Settings(frozenset(uids), tuple(groups))
+            settings = Settings(frozenset(uids["uids"]), frozenset(uids["outside_uids"]), tuple(groups))
         section.close()
     if problems:
         raise edge.EdgeError(problems)

@@ -21,19 +21,18 @@ if TYPE_CHECKING:
 
 
 def parameters(spec: ProbeSpec) -> pika.connection.Parameters:
-    """From the credential, an amqp:// URL, or without one the broker's own default login, which is loopback only.
+    """From the credential, an amqp:// URL, or when there is none the broker's own default login, for loopback only.
 
     Raises:
-        ProbeUnavailableError: the credential is missing or no URL.
+        ProbeFailedError: the credential is no URL.
     """
     name = str(spec.options["credential"])
-    if name:
+    url = credentials.find(name)
+    if url is not None:
         try:
-            given: pika.connection.Parameters = pika.URLParameters(credentials.read(name))
-        except credentials.CredentialError as error:
-            raise ProbeUnavailableError(str(error)) from error
+            given: pika.connection.Parameters = pika.URLParameters(url)
         except (ValueError, IndexError) as error:
-            raise ProbeUnavailableError(f"the credential {name!r} is no amqp:// URL") from error
+            raise ProbeFailedError(f"can't be asked: the credential {name!r} is no amqp:// URL") from error
     else:
         given = pika.ConnectionParameters(host=str(spec.options["host"]), port=int(spec.options["port"]))
     given.heartbeat = 0  # the probe itself is the heartbeat
@@ -45,7 +44,8 @@ def parameters(spec: ProbeSpec) -> pika.connection.Parameters:
 class AmqpChannel:
     """A connection with one open channel."""
 
-    def __init__(self) -> None:
+    def __init__(self, hint: str) -> None:
+        self._hint = hint
         self._connection: AsyncioConnection | None = None
         self._channel: Channel | None = None
         self._lost: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
@@ -57,7 +57,7 @@ class AmqpChannel:
         Raises:
             ProbeFailedError, ProbeUnavailableError
         """
-        opened = cls()
+        opened = cls(credentials.hint(str(spec.options["credential"])))
         try:
             await opened._open(parameters(spec))
         except BaseException:
@@ -106,7 +106,7 @@ class AmqpChannel:
             return answer.result()
         error = self._lost.result()
         if isinstance(error, ProbableAuthenticationError | ProbableAccessDeniedError):
-            raise ProbeUnavailableError(f"RabbitMQ answers but refuses the login: {describe(error)}")
+            raise ProbeUnavailableError(f"RabbitMQ answers but refuses the login: {describe(error)}{self._hint}")
         raise ProbeFailedError(describe(error))
 
     def close(self) -> None:

@@ -10,7 +10,7 @@ class ProbeFailedError(Exception):
 
 
 class ProbeUnavailableError(Exception):
-    """It can't be judged whether the service works (no credential, login refused); the text is a sentence."""
+    """The service answered, and refused the login: it lives, more can't be judged. The text is a sentence."""
 
 
 class Probe(Protocol):
@@ -26,7 +26,7 @@ class Probe(Protocol):
 
         Raises:
             ProbeFailedError: it does not work.
-            ProbeUnavailableError: it can't be judged.
+            ProbeUnavailableError: it answered and refused the login.
         """
         ...
 

@@ -38,7 +38,8 @@ class PostgresProbe:
         except psycopg.Error as error:
             sentence = " ".join(str(error).split()) or type(error).__name__
             if isinstance(error, psycopg.OperationalError) and any(words in sentence for words in _REFUSED):
-                raise ProbeUnavailableError(f"PostgreSQL answers but refuses the login: {sentence}") from error
+                hint = credentials.hint(str(self._options["credential"]))
+                raise ProbeUnavailableError(f"PostgreSQL answers but refuses the login: {sentence}{hint}") from error
             raise ProbeFailedError(sentence) from error
         if row != (1,):
             raise ProbeFailedError(f"SELECT 1 gave {row!r}")
@@ -63,18 +64,12 @@ class PostgresProbe:
 
     async def _connect(self) -> psycopg.AsyncConnection[Any]:
         options = self._options
-        password: str | None = None
-        if options["credential"]:
-            try:
-                password = credentials.read(str(options["credential"]))
-            except credentials.CredentialError as error:
-                raise ProbeUnavailableError(str(error)) from error
         return await psycopg.AsyncConnection.connect(
             host=str(options["host"]),
             port=int(options["port"]),
             user=str(options["user"]),
             dbname=str(options["database"]),
-            password=password,
+            password=credentials.find(str(options["credential"])),
             application_name="incidentops-agent",
             autocommit=True,
         )

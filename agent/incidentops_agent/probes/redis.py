@@ -46,7 +46,9 @@ class RedisProbe:
             number = getattr(error, "errno", None)
             raise ProbeFailedError(os.strerror(number) if number else str(error)) from error
         if answer.startswith("-NOAUTH"):
-            raise ProbeUnavailableError(f"Redis answers but wants a login: {answer[1:]}")
+            raise ProbeUnavailableError(
+                f"Redis answers but wants a login: {answer[1:]}{credentials.hint(str(self._options['credential']))}"
+            )
         if answer != "+PONG":
             raise ProbeFailedError(f"PING gave {answer.removeprefix('-')!r}")
         return {}
@@ -55,7 +57,7 @@ class RedisProbe:
         """The reply to a PING; on a new connection what goes before it is sent along with it."""
         if self._streams is not None:
             return await self._exchange(command("PING"))
-        password = self._password()
+        password = credentials.find(str(self._options["credential"]))
         login = command("AUTH", password) if password is not None else b""
         host, port = str(self._options["host"]), int(self._options["port"])
         self._streams = await asyncio.open_connection(host, port, limit=REPLY_MOST)
@@ -74,14 +76,6 @@ class RedisProbe:
     async def _line(self) -> str:
         assert self._streams is not None
         return (await self._streams[0].readuntil(b"\r\n"))[:-2].decode(errors="replace")
-
-    def _password(self) -> str | None:
-        if not self._options["credential"]:
-            return None
-        try:
-            return credentials.read(str(self._options["credential"]))
-        except credentials.CredentialError as error:
-            raise ProbeUnavailableError(str(error)) from error
 
     async def close(self) -> None:
         streams, self._streams = self._streams, None

@@ -11,7 +11,7 @@ import pika
 from pika.exceptions import AMQPError
 
 from .amqp import AmqpChannel, describe
-from .base import ProbeFailedError
+from .base import ProbeFailedError, ProbeUnavailableError
 
 if TYPE_CHECKING:
     from ..model import ProbeSpec
@@ -51,7 +51,10 @@ class WorkerProbe:
             raise ProbeFailedError(f"the worker's answer is not JSON: {error}") from error
 
     async def _open(self) -> AmqpChannel:
-        amqp = await AmqpChannel.open(self._spec)
+        try:
+            amqp = await AmqpChannel.open(self._spec)
+        except ProbeUnavailableError as error:  # that RabbitMQ lives says nothing of the worker
+            raise ProbeFailedError(f"can't be asked: {error}") from error
         try:
             # Answers 404 and closes the channel when the queue is not there: then no worker has ever declared it.
             frame = await amqp.call(amqp.channel.queue_declare, queue=self._queue, passive=True)
