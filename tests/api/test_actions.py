@@ -98,8 +98,8 @@ async def test_masked_is_said_and_not_tried(tmp_path: Path) -> None:
             status, answer = await post(agent, path)
             assert (status, answer["kind"]) == (409, "masked")
             assert "redis.service is masked" in str(answer["message"])
-        assert (await agent.post("/stop/redis"))["outcome"] == "unchanged"
         assert agent.systemd.log == []
+        assert (await agent.post("/stop/redis"))["outcome"] == "unchanged"
 
 
 async def test_not_installed_is_said_and_not_tried(tmp_path: Path) -> None:
@@ -134,9 +134,10 @@ async def test_what_is_as_it_should_be_is_left_alone(tmp_path: Path) -> None:
     async with running(tmp_path, down=["chaos"]) as agent:
         answer = await agent.post("/start/redis")
         assert (answer["outcome"], answer["reason"], answer["status"]) == ("unchanged", "it was already running", "up")
+        assert agent.systemd.log == []
         answer = await agent.post("/stop/chaos")
         assert (answer["outcome"], answer["reason"], answer["status"]) == ("unchanged", "it was not running", "down")
-        assert agent.systemd.log == []
+        assert agent.systemd.log == [("stop", "chaos.service")], "which also ends a start that systemd has in mind"
         assert await agent.get("/logs/redis") == []
 
 
@@ -232,6 +233,19 @@ async def test_a_stop_supersedes_also_the_starts_that_wait_before_it_and_none_af
         status, answer = await late
         assert (status, answer["status"]) == (200, "up")
         assert [verb for verb, _ in agent.systemd.log] == ["start", "stop", "start"]
+
+
+async def test_a_start_between_two_stops_is_superseded_by_the_second(tmp_path: Path) -> None:
+    async with running(tmp_path, five_services(start_deadline=10, stop_deadline=10)) as agent:
+        agent.systemd.program("redis.service", stop_seconds=0.05)
+        asking: list[asyncio.Task[tuple[int, dict[str, object]]]] = []
+        for word in ("stop", "start", "stop"):
+            asking.append(asyncio.create_task(post(agent, f"/{word}/redis")))
+            await soon(lambda: len(agent.actions._running) == len(asking))
+        first, between, second = await asyncio.gather(*asking)
+        assert (first[1]["outcome"], second[1]["outcome"]) == ("ok", "unchanged")
+        assert between[1]["kind"] == "superseded"
+        assert ("start", "redis.service") not in agent.systemd.log
 
 
 # -- clients that go, and come again

@@ -118,8 +118,10 @@ async def test_a_second_request_gets_the_result_of_the_one_that_runs(tmp_path: P
         first = asyncio.create_task(agent.post("/remediate"))
         await agent.busy("redis", "remediate")
         again = await agent.post("/remediate")
-        assert again == await first
+        assert again == {**await first, "joined": True}
         assert agent.systemd.log == [("start", "redis.service")]
+        finished = [row for row in await agent.rows() if row.phase == "finished" and row.action == "remediate"]
+        assert sorted(row.outcome for row in finished) == ["joined", "ok"], "that two asked is written down"
         fresh = await agent.post("/remediate")
         assert fresh["action_id"] != again["action_id"]
 

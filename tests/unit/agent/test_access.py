@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 GROUP = grp.getgrgid(pwd.getpwnam("daemon").pw_gid).gr_name
 DAEMON = pwd.getpwnam("daemon")
-SETTINGS = Settings(operator_uids=frozenset({777}), operator_groups=("no-such-group", GROUP))
+SETTINGS = Settings(frozenset({777}), frozenset({888}), ("no-such-group", GROUP))
 NOBODY_KNOWN = 54321
 
 
@@ -31,7 +31,10 @@ NOBODY_KNOWN = 54321
         (Peer("tcp", 0), Level.OPERATE),
         (Peer("unix", 0, 0), Level.OPERATE),
         (Peer("unix", 777, 10), Level.OPERATE),
-        (Peer("unix", 777, 0), Level.OPERATE),
+        (Peer("unix", 777, 0), Level.OBSERVE),
+        (Peer("unix", 888, 0), Level.OPERATE),
+        (Peer("unix", 888, 10), Level.OBSERVE),
+        (Peer("tcp", 888), Level.OBSERVE),
         (Peer("tcp", 777), Level.OPERATE),
         (Peer("unix", NOBODY_KNOWN, 10, groups=(5000, DAEMON.pw_gid)), Level.OPERATE),
         (Peer("unix", NOBODY_KNOWN, 10, groups=(5000,)), Level.OBSERVE),

@@ -256,5 +256,19 @@ def test_the_mistakes_of_settings_and_catalogue_come_together(tmp_path: Path) ->
     ]
 
 
+def test_what_is_right_is_taken_and_what_needs_the_wrong_is_left_out_too(tmp_path: Path) -> None:
+    vendor, local = folders(tmp_path)
+    (tmp_path / "agent.yaml").write_text("operators: {uids: [5], colour: red}\n")
+    (local / "a.yaml").write_text("unit: [\n")
+    (local / "b.yaml").write_text("unit: b.service\nprobe: {kind: none}\ndepends_on: [a, redis]\n")
+    (local / "c.yaml").write_text("unit: c.service\nprobe: {kind: none}\ndepends_on: [b]\n")
+    (local / "chaos.yaml").write_text("unit: redis.service\nprobe: {kind: none}\n")
+    loaded, problems = configuration.load_what_is_right(tmp_path / "agent.yaml", [vendor, local])
+    assert list(loaded.catalogue.services) == ["redis"] or list(loaded.catalogue.services) == ["chaos"]
+    assert loaded.settings.operator_uids == frozenset(), "nobody is let in by a file that could not be understood"
+    assert {problem.file.rpartition("/")[2] for problem in problems} >= {"agent.yaml", "a.yaml", "b.yaml", "c.yaml"}
+    assert len(problems) == len(set(problems)), "each is said once"
+
+
 def test_nothing_here_starts_a_thread() -> None:
     assert threading.active_count() == 1
