@@ -138,7 +138,7 @@ def make(arguments: list[str]) -> QApplication:
     QApplication.setApplicationName("incidentops-gui")
     QApplication.setApplicationDisplayName("IncidentOps")
     QApplication.setApplicationVersion(__version__)
-    QApplication.setDesktopFileName("incidentops-gui")
+    QApplication.setDesktopFileName("org.incidentops.gui")
     app = QApplication(arguments)
     app.setStyle("Fusion")
     app.setWindowIcon(icon())

@@ -119,8 +119,8 @@ def _action_done(fact: facts.ActionDone, state: State) -> tuple[State, Changes]:
     card = state.cards.get(action.service)
     if card is None:
         return state, NOTHING
-    # The log is read anew each time: a reading under way may miss this line, and what remediation began with is not
-    # on the stream. The line itself is shown at once.
+    # The line is shown at once, and the log read anew: what remediation began with is not on the stream, and a reading
+    # that is under way may have this line already, or miss it. The last reading is right.
     changes = Changes(logs=frozenset((action.service,)))
     if not action.sentence or action.action.startswith("remediate"):
         return state, changes
@@ -174,8 +174,7 @@ def _figures_read(fact: facts.FiguresRead, state: State) -> tuple[State, Changes
 @reduce.register
 def _log_read(fact: facts.LogRead, state: State) -> tuple[State, Changes]:
     card = state.cards.get(fact.service)
-    if card is None or card.log[: len(fact.log)] == fact.log:
-        # Also when it is older than what the stream has told meanwhile; the next reading knows.
+    if card is None or card.log == fact.log:
         return state, NOTHING
     return _put(state, fact.service, replace(card, log=fact.log)), _only(fact.service)
 

@@ -27,6 +27,7 @@ class Confirm(QDialog):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setModal(True)
         self._service, self._action = service, action
+        self._over = False
         title = state.cards[service].service.title
         verb = tr(wording.VERBS[action])
         self._dependants = state.dependants(service)
@@ -63,8 +64,13 @@ class Confirm(QDialog):
         self._tell(None)
 
     def show_detail(self, detail: Detail) -> None:
-        """What systemd says would go down with it."""
-        self._tell(detail.stops_with)
+        """What systemd says would go down with it; it may come when the question is answered already."""
+        if not self._over:
+            self._tell(detail.stops_with)
+
+    def done(self, result: int) -> None:
+        self._over = True
+        super().done(result)
 
     def _tell(self, stops_with: tuple[str, ...] | None) -> None:
         lines = []
