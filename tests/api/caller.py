@@ -5,6 +5,7 @@ It is started as another user, who may not be able to read the project's files: 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import sys
@@ -18,10 +19,12 @@ def ask(address: str | list[object], raw: str) -> str:
     with socket.socket(family) as connection:
         connection.settimeout(10)
         connection.connect(address if isinstance(address, str) else tuple(address))
-        connection.sendall(raw.encode())
         found = b""
-        while b"text/event-stream" not in found and (data := connection.recv(65536)):
-            found += data
+        with contextlib.suppress(ConnectionError):  # it may have answered and closed before we said anything
+            connection.sendall(raw.encode())
+        with contextlib.suppress(ConnectionError):
+            while b"text/event-stream" not in found and (data := connection.recv(65536)):
+                found += data
     return found.decode()
 
 

@@ -68,7 +68,7 @@ class FakeSystemd:
     def program(self, unit: str, **changes: Any) -> None:
         self.programs[unit] = replace(self.programs[unit], **changes)
 
-    def change(self, unit: str, **changes: Any) -> None:
+    def change(self, unit: str, /, **changes: Any) -> None:
         """A unit's properties change, and the listener hears of it."""
         self.units[unit] = replace(self.units[unit], **changes)
         self._tell(unit)

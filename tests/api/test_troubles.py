@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING, Any
 from api.agent import running
 from api.http11 import request_bytes
 from incidentops_agent import audit
-from incidentops_agent.access import Access
 from incidentops_agent.model import ProbeOutcome
-from incidentops_agent.ports import BusError
-from incidentops_agent.settings import Settings
-from samples import catalogue_of, spec
+from incidentops_agent.ports import LATE, BusError
+from samples import spec
 from waiting import soon
 
 if TYPE_CHECKING:
@@ -126,6 +124,27 @@ async def test_a_hang_is_found_by_two_probes_and_over_with_one(tmp_path: Path) -
         assert (await stream.until("service", state="healthy"))["reason"] == ""
 
 
+async def test_one_failure_between_successes_is_never_two_in_a_row(tmp_path: Path) -> None:
+    async with running(tmp_path, [spec("redis")]) as agent, agent.events() as stream:
+        await stream.next()
+        for _ in range(3):
+            agent.systemd.program("redis.service", answers="failed")
+            _, data = await stream.next()
+            assert (data["state"], data["reason"]) == ("healthy", "one probe failed: it said nonsense")
+            agent.systemd.program("redis.service", answers="ok")
+            _, data = await stream.next()
+            assert (data["state"], data["reason"]) == ("healthy", "")
+
+
+async def test_what_systemd_may_still_do_is_not_called_failed(tmp_path: Path) -> None:
+    async with running(tmp_path) as agent:
+        agent.systemd.refuses = BusError(LATE, "it was asked for and may still be done, but systemd did not answer")
+        answer = await agent.request("POST", "/stop/redis")
+        found = answer.json()
+        assert (answer.status, found["kind"], found["outcome"]) == (503, "systemd-late", "unknown")
+        assert [row.outcome for row in await agent.rows()] == ["", "unknown"]
+
+
 async def test_a_death_that_the_kernel_tells_counts_at_once(tmp_path: Path) -> None:
     async with running(tmp_path) as agent, agent.events() as stream:
         await stream.next()
@@ -189,40 +208,3 @@ async def test_a_repeated_request_from_a_page_is_refused_again(tmp_path: Path) -
         for raw, status in [(GET, 200), (page, 403), (GET, 200), (GET, 200), (page, 403), (page, 403)]:
             connection.send(raw)
             assert (await connection.answer()).status == status
-
-
-# -- another configuration
-
-
-async def test_a_new_catalogue_keeps_what_is_the_same_and_drops_what_is_gone(tmp_path: Path) -> None:
-    async with running(tmp_path, [spec("redis"), spec("chaos")]) as agent, agent.events() as stream:
-        await stream.next()
-        redis = agent.engine.services["redis"]
-        agent.systemd.install("web.service")
-        specs = await agent.engine.adopt(catalogue_of(spec("redis"), spec("web")))
-        await agent.systemd.watch(specs)
-        assert agent.engine.services["redis"] is redis
-        assert sorted((await stream.until("snapshot"))["services"]) == ["redis", "web"]
-        await agent.in_state("web", "healthy")
-        assert list(await agent.get("/services")) == ["redis", "web"]
-        assert agent.prober.forgotten == ["chaos"]
-        assert "chaos" not in agent.exits.watched
-        assert (await agent.request("POST", "/stop/chaos")).status == 404
-        assert (await agent.post("/stop/web"))["status"] == "down"
-
-
-async def test_a_service_that_changed_is_begun_anew(tmp_path: Path) -> None:
-    async with running(tmp_path, [spec("redis")]) as agent:
-        agent.systemd.install("other.service")
-        await agent.systemd.watch(await agent.engine.adopt(catalogue_of(spec("redis", unit="other.service"))))
-        await agent.in_state("redis", "healthy")
-        assert (await agent.get("/services"))["redis"]["unit"]["name"] == "other.service"
-
-
-async def test_other_operators_are_in_force_at_once(open_folder: Path) -> None:
-    async with running(open_folder) as agent:
-        agent.api.use_access(Access(Settings(operator_groups=("no-such-group",)), wsl=True))
-        answer = await agent.request("POST", "/stop/redis", "tcp")
-        assert (answer.status, answer.json()["kind"]) == (403, "denied")
-        agent.api.use_access(Access(Settings()))
-        assert (await agent.request("POST", "/stop/redis", "tcp")).status == 200
