@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from system.machine import Lab
 
 if TYPE_CHECKING:
-    from system.machine import Lab
+    from collections.abc import Iterator
 
 DOORS = {
     "unix": ("--unix-socket", "/run/incidentops/agent.sock", "http://localhost"),
@@ -76,6 +80,51 @@ def test_a_process_of_the_host_is_named_as_such(lab: Lab) -> None:
     assert actor["note"] == "outside this machine's processes"
 
 
+SUDO_USER = 12345
+
+
+@pytest.fixture(scope="module")
+def asked_for() -> Iterator[Lab]:
+    """A machine that a user with a strict umask has booted through sudo."""
+    made = Lab(f"test-{os.getpid()}-sudo")
+    umask = os.umask(0o077)
+    try:
+        with pytest.MonkeyPatch.context() as variables:
+            variables.setenv("SUDO_UID", str(SUDO_USER))
+            variables.setenv("SUDO_GID", str(SUDO_USER))
+            made.up()
+        yield made
+    finally:
+        os.umask(umask)
+        made.down()
+
+
+def ping_from_the_host(lab: Lab, user: int) -> int:
+    """The status with which a user of the host pings redis over the unix socket."""
+    words = ("curl", "--silent", "--output", "/dev/null", "--write-out", "%{http_code}", "--request", "POST")
+    where = ("--unix-socket", str(lab.socket), "http://localhost/ping/redis")
+    as_user = ("setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups")
+    return int(subprocess.run([*as_user, *words, *where], capture_output=True, text=True, check=True).stdout)
+
+
+def test_who_asked_for_the_lab_operates_it_and_nobody_inside_who_has_the_same_number(asked_for: Lab) -> None:
+    asked_for.run("useradd", "--no-create-home", f"--uid={SUDO_USER}", "namesake")
+    assert ping_from_the_host(asked_for, SUDO_USER) == 200
+    actor = asked_for.get("/audit?service=redis&limit=1")[0]["actor"]
+    assert (actor["uid"], actor["pid"]) == (SUDO_USER, 0)
+    assert ping_from_the_host(asked_for, SUDO_USER + 1) == 403
+    for door in DOORS:
+        assert ask(asked_for, "namesake", door, "GET", "/services")[0] == 200
+        status, body = ask(asked_for, "namesake", door, "POST", "/ping/redis")
+        assert (status, body["kind"]) == (403, "denied")
+
+
+def test_a_strict_umask_hides_the_machine_from_nobody(asked_for: Lab) -> None:
+    keep = Path(f"/run/incidentops-machines/incidentops-lab-{asked_for.name}")
+    for path in (keep.parent, keep, keep / "state", asked_for.runtime):
+        assert path.stat().st_mode & 0o004, path
+
+
 def test_the_host_forward_is_for_root_and_the_lab_user_only(lab: Lab) -> None:
     url = f"http://127.0.0.1:{lab.port}/services"
     words = ["curl", "--silent", "--output", "/dev/null", "--write-out", "%{http_code}", url]
@@ -89,9 +138,12 @@ def test_the_host_forward_is_for_root_and_the_lab_user_only(lab: Lab) -> None:
     assert other.returncode == 7  # curl: could not connect
 
 
+DENIED = re.compile("authentication required|access denied|permission denied", re.IGNORECASE)
+"""What systemctl says when it was polkit or PID 1 that refused, and not that there is no such unit."""
 FORBIDDEN = [
     ("systemctl", "stop", "dbus.service"),
-    ("systemctl", "stop", "ssh.service"),
+    ("systemctl", "stop", "polkit.service"),
+    ("systemctl", "stop", "systemd-journald.service"),
     ("systemctl", "stop", "incidentops-agent.service"),
     ("systemctl", "stop", "postgresql.service"),
     ("systemctl", "start", "postgresql@17-main@evil.service"),
@@ -120,6 +172,7 @@ def test_the_agents_user_controls_nothing_else(lab: Lab, words: tuple[str, ...])
     extra = ("--no-ask-password",) if words[0].startswith("systemd") or words[0] == "systemctl" else ()
     done = lab.run("runuser", "-u", "incidentops", "--", words[0], *extra, *words[1:], check=False)
     assert done.returncode != 0
+    assert DENIED.search(done.stderr), done.stderr
     assert lab.output("systemctl", "is-active", "redis-server.service") == "active"
 
 
