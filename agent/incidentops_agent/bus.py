@@ -138,10 +138,10 @@ class BusClient:
         while unanswered < UNANSWERED_MOST:
             await asyncio.sleep(PING_INTERVAL)
             ping = asyncio.ensure_future(self._request({"op": "ping"}))
-            done, _ = await asyncio.wait([ping], timeout=PING_DEADLINE)
-            if not done:
-                self._listener.on_bus(False)
             try:
+                done, _ = await asyncio.wait([ping], timeout=PING_DEADLINE)
+                if not done:
+                    self._listener.on_bus(False)
                 await ping
             except BusError as error:
                 self._listener.on_bus(False)
@@ -149,6 +149,8 @@ class BusClient:
             else:
                 self._listener.on_bus(True)
                 unanswered = 0
+            finally:
+                ping.cancel()
         log.error("the bus worker does not answer and is killed")
         _kill(process)
 
