@@ -65,6 +65,7 @@ async def running(*specs: str, started: str = "", wait: bool = True) -> AsyncIte
         yield client, listener
     finally:
         assert not task.done(), "the client must outlive any worker"
+        await soon(lambda: client._writer)  # not in the midst of a spawn, which asyncio does not end without noise
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
