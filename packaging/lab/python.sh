@@ -23,6 +23,7 @@ if [ "$word" = test ] && [ "${SUDO_UID:-0}" -ne 0 ]; then
     # the work tree of a user, who could not remove it.
     unset SUDO_UID SUDO_GID SUDO_USER SUDO_COMMAND
     export PYTHONDONTWRITEBYTECODE=1 MYPY_CACHE_DIR=$cache/caches/mypy \
+        HYPOTHESIS_STORAGE_DIRECTORY=$cache/caches/hypothesis \
         PYTEST_ADDOPTS="${PYTEST_ADDOPTS:-} -o cache_dir=$cache/caches/pytest"
 fi
 need_python "run the tests"
