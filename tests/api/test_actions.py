@@ -239,12 +239,12 @@ async def test_a_start_between_two_stops_is_superseded_by_the_second(tmp_path: P
     async with running(tmp_path, five_services(start_deadline=10, stop_deadline=10)) as agent:
         agent.systemd.program("redis.service", stop_seconds=0.05)
         asking: list[asyncio.Task[tuple[int, dict[str, object]]]] = []
-        for word in ("stop", "start", "stop"):
+        for word in ("restart", "stop", "start", "stop"):
             asking.append(asyncio.create_task(post(agent, f"/{word}/redis")))
             await soon(lambda: len(agent.actions._running) == len(asking))
-        first, between, second = await asyncio.gather(*asking)
+        before, first, between, second = await asyncio.gather(*asking)
         assert (first[1]["outcome"], second[1]["outcome"]) == ("ok", "unchanged")
-        assert between[1]["kind"] == "superseded"
+        assert before[1]["kind"] == between[1]["kind"] == "superseded"
         assert ("start", "redis.service") not in agent.systemd.log
 
 
