@@ -62,7 +62,7 @@ def test_what_is_not_live_is_grey_and_says_so(desk: Desk, agent: FakeAgent) -> N
     agent.close()
     desk.until(lambda: desk.card("redis").led.role == "muted")
     card = desk.card("redis")
-    assert card.word.text().startswith("as of ")
+    assert card.word.text().startswith("Healthy as of ")
     assert card.led.accessibleName().endswith("(last known, not live)")
     assert not any(button.isEnabled() for button in (card.ping, card.start, card.stop))
     assert not desk.window.metrics.tiles["cpu"].live
@@ -203,9 +203,9 @@ def test_stop_offers_to_start_again(desk: Desk, agent: FakeAgent) -> None:
     press(desk, "redis", "stop")
     desk.click(question(desk).go)
     agent.change("redis", status="down", state="stopped", reason="stopped")
-    desk.until(lambda: desk.card("redis").undo.isVisible())
+    desk.until(lambda: desk.card("redis").offer.isVisible())
     assert desk.card("redis").led.role == "bad"
-    desk.click(desk.card("redis").undo)
+    desk.click(desk.card("redis").offer)
     desk.until(lambda: [request.path for request in agent.posts()] == ["/stop/redis", "/start/redis"])
     desk.until(lambda: desk.popups() == ["Service redis was restarted successfully!!"])
 

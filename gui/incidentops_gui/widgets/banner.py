@@ -76,7 +76,7 @@ class Banner(QWidget):
             self.hide()
             return
         self._role = "warn" if connection.trouble is Trouble.STARTING else "bad"
-        text = f"{headline(connection)}. {connection.message}"
+        text = connection.message or f"{headline(connection)}."
         if connection.as_of is not None and state.cards:
             shown = tr("What is shown is as of {time}.").format(time=wording.clock(connection.as_of))
             text = f"{text} {shown}"

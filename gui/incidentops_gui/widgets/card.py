@@ -42,6 +42,7 @@ class CardWidget(QFrame):
         self.live = False
         self.pinned = False
         self.compact = False
+        self._offered = ""
         self._card: Card | None = None
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
@@ -60,10 +61,12 @@ class CardWidget(QFrame):
             Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
         )
         self.message.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
-        self.undo = Button(tr("Start again"), "quiet", self)
-        self.undo.setFlat(True)
-        self.undo.clicked.connect(lambda: self.asked.emit(self.name, "start"))
-        self.undo.hide()
+        self.offer = Button("", "quiet", self)
+        self.offer.setFlat(True)
+        self.offer.setFont(self.message.font())
+        self.offer.setFixedHeight(self.message.fontMetrics().height())
+        self.offer.clicked.connect(lambda: self.asked.emit(self.name, self._offered))
+        self.offer.hide()
         self.figures = Figures(self)
         self.log = label(self, 0.88)
         self.log.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -78,7 +81,7 @@ class CardWidget(QFrame):
         head.addWidget(self.word)
         told = QHBoxLayout()
         told.addWidget(self.message, 1)
-        told.addWidget(self.undo, 0, Qt.AlignmentFlag.AlignTop)
+        told.addWidget(self.offer, 0, Qt.AlignmentFlag.AlignTop)
         column = QVBoxLayout(self)
         column.setContentsMargins(14, 11, 14, 11)
         column.setSpacing(6)
@@ -143,9 +146,9 @@ class CardWidget(QFrame):
             self.setAccessibleName(service.title)
         self._set(self.unit, f"{self.name} · {service.unit.name}")
         self.show_times(state)
+        self._show_buttons(card, may_act and live)
         self._show_message(card, state)
         self._show_log(card)
-        self._show_buttons(card, may_act and live)
         self.recolour()
         if before is None or self._needs() != height:
             self.resized.emit()
@@ -178,17 +181,18 @@ class CardWidget(QFrame):
         if not word:
             word = f"{wording.status(service.up)} · {wording.state(service.state)}"
         if not self.live and as_of is not None:
-            word = tr("as of {time}").format(time=wording.clock(as_of))
+            word = tr("{state} as of {time}").format(state=wording.state(service.state), time=wording.clock(as_of))
         self._set(self.word, word)
+        runs = service.unit.active not in ("inactive", "failed")
         needed_by = ", ".join(state.dependants(self.name)) or wording.MISSING
         started = tr("Started: {time}").format(time=wording.exact(service.started))
         rows = (
             Row(tr("Started"), wording.ago(service.started, there), started),
             Row(tr("Probe"), wording.latency(service.probe.latency), self._probe_hint(card), card.latency),
             Row(tr("Recovery"), wording.recovery(service.recovery), tr("What brings it back when it dies")),
-            Row(tr("Memory"), wording.size(service.resources.memory)),
+            Row(tr("Memory"), wording.size(service.resources.memory if runs else None)),
             Row(tr("Needed by"), needed_by, tr("Needed by: {names}").format(names=needed_by)),
-            Row(tr("CPU"), wording.percent(card.cpu_percent), tr("Share of one processor"), card.cpu_history),
+            Row(tr("CPU"), wording.percent(card.cpu_percent if runs else None), tr("Share of one processor"), card.cpu_history),
         )
         self.figures.show_rows(rows, self.live)
 
@@ -213,7 +217,18 @@ class CardWidget(QFrame):
             text = tr("Answers its probe") if service.up else ""
         self._set(self.message, text or " ")
         self.message.setProperty("tone", tone)
-        self.undo.setVisible(note is not None and bool(note.undo) and self.live)
+        self._show_offer(card)
+
+    def _show_offer(self, card: Card) -> None:
+        """One click to what helps most: to undo a stop, or to restart what hangs (a start would be refused)."""
+        offered = card.note.undo if card.note is not None else ""
+        if not offered and card.service.state == "unresponsive":
+            offered = "restart"
+        words = {"start": tr("Start again"), "restart": tr("Restart")}
+        self._offered = offered if card.pending is None else ""
+        if offered:
+            self.offer.setText(words.get(offered, offered))
+        self.offer.setVisible(bool(self._offered) and self.live and self.ping.isEnabled())
 
     def _show_log(self, card: Card) -> None:
         lines = [_short(line) for line in card.log[-LOG_LINES:]]
@@ -229,7 +244,8 @@ class CardWidget(QFrame):
         self.ping.setEnabled(idle)
         self.start.setEnabled(idle and not (service.up and service.busy is None) and service.state != "not-installed")
         self.stop.setEnabled(idle and (running or service.up))
-        self.start.set_kind("primary" if self.start.isEnabled() and not service.up else "plain")
+        helps = self.start.isEnabled() and service.state in ("stopped", "failed")
+        self.start.set_kind("primary" if helps else "plain")
 
     def set_compact(self, compact: bool) -> None:
         self.compact = compact

@@ -9,8 +9,10 @@ from PySide6.QtGui import QColor, QHelpEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from .. import theme
-from ..state import HISTORY
 from . import paint
+
+SAMPLES = 30
+"""Samples that a sparkline of a card has room for: three minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,4 +87,4 @@ class Figures(QWidget):
             if spark_width:
                 box = QRectF(cell.right() - spark_width, cell.top() + 3, spark_width, cell.height() - 6)
                 colour = QColor(tokens.spark if self._live else tokens.edge)
-                paint.sparkline(painter, box, row.spark, max(row.spark) * 1.15, colour, HISTORY)
+                paint.sparkline(painter, box, row.spark, max(row.spark) * 1.15, colour, SAMPLES)

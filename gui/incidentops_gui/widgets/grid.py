@@ -98,7 +98,9 @@ class CardGrid(QScrollArea):
         """Drop the cards of services that are no more."""
         state = self._state()
         for name in [name for name in self.cards if name not in state.cards]:
-            self.cards.pop(name).deleteLater()
+            card = self.cards.pop(name)
+            card.hide()
+            card.deleteLater()
         self.arrange()
 
     def show_times(self) -> None:

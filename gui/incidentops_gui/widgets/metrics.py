@@ -33,6 +33,8 @@ class Figure:
     used: float | None = None
     history: tuple[float, ...] = ()
     most: float = 100.0
+    full: float = FULL
+    hint: str = ""
 
 
 class Tile(QWidget):
@@ -49,7 +51,7 @@ class Tile(QWidget):
         self.figure, self.live = figure, live
         name = f"{self._title}: {figure.text}" + (f", {figure.sub}" if figure.sub else "")
         self.setAccessibleName(name if live else tr("{status} (last known, not live)").format(status=name))
-        self.setToolTip(name)
+        self.setToolTip(figure.hint or name)
         self.update()
 
     def sizeHint(self) -> QSize:  # noqa: N802 (Qt's name)
@@ -85,7 +87,7 @@ class Tile(QWidget):
         used = self.figure.used
         if used is None:
             return
-        role = "bad" if used >= FULL else "warn" if used >= HIGH else "accent"
+        role = "bad" if used >= self.figure.full else "warn" if used >= HIGH else "accent"
         filled = QRectF(box)
         filled.setWidth(max(box.width() * min(used, 100.0) / 100.0, 6.0))
         paint.rounded(painter, filled, tokens.colour(role if self.live else "edge").name(), None, 3)
@@ -145,12 +147,18 @@ def _share(text: str, total: float, free: float, history: tuple[float, ...]) -> 
 def _load(system: System, history: tuple[float, ...]) -> Figure:
     """Load beside the number of processors; pressure where the kernel tells it."""
     words = {"cpu": tr("cpu"), "memory": tr("memory"), "io": tr("disk")}
-    pressure = ", ".join(f"{words[kind]} {wording.percent(value)}" for kind, value in system.pressure.items())
+    shares = {words[kind]: value for kind, value in system.pressure.items()}
+    felt = " ".join(f"{word} {wording.percent(value)}" for word, value in shares.items() if value >= 1)
     load = system.load[0] if system.load else 0.0
     return Figure(
         text="  ".join(f"{value:.2f}" for value in system.load),
-        sub=tr("pressure: {pressure}").format(pressure=pressure) if pressure else "",
+        sub=tr("pressure: {pressure}").format(pressure=felt or tr("none")) if shares else "",
         used=100.0 * load / max(system.cpu_units, 1),
         history=history,
         most=float(max(system.cpu_units, 1)),
+        full=float("inf"),
+        hint="\n".join(
+            [tr("Load of the last 1, 5 and 15 minutes")]
+            + [tr("waiting for {what}: {n}").format(what=word, n=wording.percent(v)) for word, v in shares.items()]
+        ),
     )

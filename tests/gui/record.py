@@ -1,0 +1,213 @@
+"""Makes the pictures of gui/docs: a run of the window against a real lab machine, grabbed at each step.
+
+    python tests/gui/record.py NAME [--theme dark] [--scale 2] [--history SECONDS] [--out FOLDER] [--steps STEP ...]
+
+NAME is that of a running machine (./lab up --name NAME). Needs no display.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+TOP = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(TOP / "gui"), str(TOP / "tests")]
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from PySide6.QtWidgets import QWidget
+
+
+class Recorder:
+    """The window, the machine, and a grab of what they show."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        from incidentops_gui import app, hosts, theme
+        from incidentops_gui.settings import Settings
+        from PySide6.QtCore import QSettings
+        from system.machine import Lab
+
+        self.options = options
+        self.app = app.make(["incidentops-gui"])
+        self.lab = Lab(options.name)
+        empty = QSettings(f"/proc/self/fd/nowhere-{os.getpid()}", QSettings.Format.IniFormat)
+        target = hosts.unix(str(self.lab.socket))
+        self.shown = app.Application(target, False, Settings(empty), theme.Choice(options.theme))
+        self.window = self.shown.window
+        self.window.resize(1180, 800)
+
+    # -- waiting
+
+    def until(self, look: Callable[[], object], seconds: float = 30) -> None:
+        end = time.monotonic() + seconds
+        while not look():
+            self.app.processEvents()
+            time.sleep(0.01)
+            if time.monotonic() > end:
+                raise SystemExit("what was waited for did not come")
+
+    def wait(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        self.until(lambda: time.monotonic() > end, seconds + 5)
+
+    def state(self, name: str) -> str:
+        return self.shown.session.store.state.cards[name].service.state
+
+    def grab(self, name: str, widget: QWidget | None = None) -> None:
+        self.wait(0.3)
+        suffix = f"-{self.options.theme}" + ("@2x" if self.options.scale == 2 else "")
+        path = self.options.out / f"{name}{suffix}.png"
+        (widget or self.window).grab().save(str(path))
+        print(path.name)
+
+    def grab_with(self, name: str, over: QWidget) -> None:
+        """The window with another one in front, as a screen would show them."""
+        from PySide6.QtGui import QColor, QPainter
+
+        self.wait(0.3)
+        below, above = self.window.grab(), over.grab()
+        painter = QPainter(below)
+        painter.fillRect(0, 0, below.width(), below.height(), QColor(0, 0, 0, 70))
+        ratio = below.devicePixelRatio()
+        left = (below.width() - above.width()) / 2 / ratio
+        top = (below.height() - above.height()) / 2.4 / ratio
+        painter.drawPixmap(int(left), int(top), above)
+        painter.end()
+        suffix = f"-{self.options.theme}" + ("@2x" if self.options.scale == 2 else "")
+        below.save(str(self.options.out / f"{name}{suffix}.png"))
+        print(f"{name}{suffix}.png")
+
+    # -- the steps
+
+    def run(self) -> None:
+        self.lab.post("/remediate")
+        self.shown.open()
+        self.window.resize(1180, 800)
+        store = self.shown.session.store
+        self.until(lambda: store.state.connection.live and len(self.window.grid.shown) == len(store.state.cards))
+        self.until(lambda: store.state.system is not None)
+        self.wait(self.options.history)
+        steps = self.options.steps or [name[5:] for name in dir(self) if name.startswith("step_")]
+        for step in steps:
+            getattr(self, f"step_{step}")()
+            if self.lab.socket.exists():
+                self.lab.post("/remediate")
+                self.until(lambda: all(card.service.up for card in store.state.cards.values()))
+                for popup in self.window.findChildren(self._popup()):
+                    popup.close()
+        self.shown.close()
+
+    @staticmethod
+    def _popup() -> type[QWidget]:
+        from incidentops_gui.widgets.popup import Popup
+
+        return Popup
+
+    def step_all_up(self) -> None:
+        self.grab("all-up")
+
+    def step_two_down(self) -> None:
+        self.window.session.commands.act("redis", "stop")
+        os.kill(self.lab.host_pid(self.lab.main_pid("rabbitmq-server.service")), signal.SIGKILL)
+        self.until(lambda: self.state("redis") == "stopped" and self.state("rabbitmq") == "failed")
+        self.grab("two-down")
+
+    def step_unresponsive(self) -> None:
+        pid = self.lab.host_pid(self.lab.main_pid("redis-server.service"))
+        os.kill(pid, signal.SIGSTOP)
+        self.until(lambda: self.state("redis") == "unresponsive")
+        self.grab("unresponsive")
+        os.kill(pid, signal.SIGCONT)
+        self.until(lambda: self.state("redis") == "healthy")
+
+    def step_confirm(self) -> None:
+        from incidentops_gui.widgets.confirm import Confirm
+
+        self.window.act("redis", "stop")
+        self.wait(0.5)
+        question = self.window.findChildren(Confirm)[-1]
+        self.grab_with("confirm", question)
+        question.reject()
+
+    def step_popup_started(self) -> None:
+        self.window.session.commands.act("redis", "stop")
+        self.until(lambda: self.state("redis") == "stopped" and not self._pending())
+        self.window.session.commands.act("redis", "start")
+        self.until(lambda: self.window.findChildren(self._popup()))
+        self.grab_with("popup-started", self.window.findChildren(self._popup())[-1])
+
+    def _pending(self) -> bool:
+        return any(card.pending for card in self.shown.session.store.state.cards.values())
+
+    def step_popup_remediated(self) -> None:
+        for name in ("redis", "postgres"):
+            self.window.session.commands.act(name, "stop")
+        self.until(lambda: self.state("redis") == self.state("postgres") == "stopped" and not self._pending())
+        self.window.remediate()
+        self.until(lambda: self.window.findChildren(self._popup()))
+        self.grab_with("popup-remediated", self.window.findChildren(self._popup())[-1])
+
+    def step_popup_nothing(self) -> None:
+        self.window.remediate()
+        self.until(lambda: self.window.findChildren(self._popup()))
+        self.grab_with("popup-nothing", self.window.findChildren(self._popup())[-1])
+
+    def step_journal(self) -> None:
+        from incidentops_gui.widgets.service_window import ServiceWindow
+
+        self.window.open_service("postgres")
+        self.wait(1.5)
+        window = self.window.findChildren(ServiceWindow)[-1]
+        self.grab("journal", window)
+        window.close()
+
+    def step_keys(self) -> None:
+        from incidentops_gui.widgets.keys import CheatSheet
+
+        self.window.show_keys()
+        sheet = self.window.findChildren(CheatSheet)[-1]
+        self.grab("keys", sheet)
+        sheet.close()
+
+    def step_disconnected(self) -> None:
+        kill = ("systemctl", "kill", "--kill-whom=all", "incidentops-agent.service")
+        self.lab.run(*kill, "--signal=SIGSTOP")
+        self.until(lambda: not self.shown.session.store.state.connection.live)
+        self.wait(3)
+        self.grab("disconnected")
+        self.lab.run(*kill, "--signal=SIGCONT")
+        self.until(lambda: self.shown.session.store.state.connection.live)
+
+    def step_pages(self) -> None:
+        from incidentops_gui import hosts
+
+        here = self.shown.session.target
+        self.shown.go_to(hosts.unix("/run/incidentops-lab-other/agent.sock"))
+        self.wait(1)
+        self.grab("not-running")
+        self.shown.go_to(here)
+        self.until(lambda: self.shown.session.store.state.connection.live)
+
+
+def main() -> None:
+    made = argparse.ArgumentParser()
+    made.add_argument("name")
+    made.add_argument("--steps", nargs="*", default=[])
+    made.add_argument("--theme", choices=("light", "dark"), default="light")
+    made.add_argument("--scale", type=int, choices=(1, 2), default=1)
+    made.add_argument("--history", type=float, default=5.0)
+    made.add_argument("--out", type=Path, default=TOP / "gui" / "docs")
+    options = made.parse_args()
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    os.environ["QT_SCALE_FACTOR"] = str(options.scale)
+    Recorder(options).run()
+
+
+if __name__ == "__main__":
+    main()
