@@ -41,7 +41,7 @@ LAYERS = (
 
 # Programs of their own inside the agent's package: they share nothing with the daemon but the package's version.
 ISLANDS = ("cli", "bus_worker")
-ISLAND_OF = {"_pystemd": "bus_worker"}
+ISLAND_OF = {"_pystemd": "bus_worker", "bus_records": "bus_worker"}
 
 # Only these modules of the agent may import these.
 ONLY_IN = {
