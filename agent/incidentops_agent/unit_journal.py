@@ -17,6 +17,7 @@ LINE_MOST = 2**20
 """Bytes of one entry in JSON; a longer one ends the reading."""
 DEADLINE = 10.0
 FOLLOWERS_MOST = 16
+LAST_WORDS = 1.0
 
 
 class UnitJournal:
@@ -48,6 +49,10 @@ class UnitJournal:
                 assert process.stdout is not None
                 while line := await process.stdout.readline():
                     yield entry(line)
+                # It ends by itself; killed at that very moment, asyncio would warn that it lost its exit status.
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(LAST_WORDS):
+                        await process.wait()
             finally:
                 await _end(process)
         finally:

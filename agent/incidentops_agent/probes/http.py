@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from ..model import ProbeSpec
 
 
+BODY_MOST = 65536
+"""Bytes of an answer that are read, so that the connection can be kept; a longer one ends it."""
+
+
 class HttpProbe:
     def __init__(self, spec: ProbeSpec) -> None:
         self._options = spec.options
@@ -28,10 +32,14 @@ class HttpProbe:
         try:
             if self._session is None:
                 self._session = self._open()
-            async with self._session.get(f"http://{host}:{self._options['port']}{path}") as response:
+            url = f"http://{host}:{self._options['port']}{path}"
+            # Where an answer points to is not asked: it may be another machine.
+            async with self._session.get(url, allow_redirects=False) as response:
                 if response.status >= 400:
                     raise ProbeFailedError(f"GET {path} answered {response.status} {response.reason}")
-                await response.read()
+                left = BODY_MOST
+                while left > 0 and (part := await response.content.readany()):
+                    left -= len(part)
         except (aiohttp.ClientError, OSError) as error:
             raise ProbeFailedError(str(error) or type(error).__name__) from error
         return {}
