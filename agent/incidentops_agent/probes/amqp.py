@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pika
 from pika.adapters.asyncio_connection import AsyncioConnection
@@ -110,15 +110,11 @@ class AmqpChannel:
         raise ProbeFailedError(describe(error))
 
     def close(self) -> None:
-        """Cut the connection without the closing handshake, which a hung broker would never end."""
+        """Cut the connection without the closing handshake, which a hung broker would never end. pika has no public way
+        to do that; this is the one that it takes itself when a broker does not keep to the protocol."""
         connection, self._connection = self._connection, None
-        if connection is None:
-            return
-        transport = getattr(connection, "_transport", None)
-        if transport is not None:
-            transport.abort()
-        elif not connection.is_closed:
-            connection.close()
+        if connection is not None and not connection.is_closed:
+            cast("Any", connection)._terminate_stream(AMQPError("given up"))
 
 
 def settle(future: asyncio.Future[Any]) -> Callable[[Any], None]:
