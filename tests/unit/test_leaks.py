@@ -11,6 +11,7 @@ import threading
 
 import pytest
 from leaks import Held, LogWatch, check_nothing_left, unfinished_tasks
+from waiting import eventually
 
 
 def test_an_open_descriptor_is_noticed() -> None:
@@ -36,8 +37,8 @@ def test_a_thread_is_noticed() -> None:
 def test_a_child_process_is_noticed_also_when_only_nobody_waited_for_it() -> None:
     before = Held.now()
     child = subprocess.Popen(["sleep", "60"])
-    left = check_nothing_left(before, grace=0)
-    assert f"the child process {child.pid} is still there: sleep 60" in left
+    said = f"the child process {child.pid} is still there: sleep 60"
+    eventually(lambda: said in check_nothing_left(before, grace=0))  # once it has become what it is to be
     child.kill()
     os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
     assert any("nobody waited for it" in one for one in check_nothing_left(before, grace=0))
