@@ -7,7 +7,7 @@ import socket
 import sys
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QLibraryInfo, QLocale, QObject, QSocketNotifier, QTranslator
+from PySide6.QtCore import QLibraryInfo, QLocale, QObject, QSocketNotifier, QTimer, QTranslator
 from PySide6.QtWidgets import QApplication, QSystemTrayIcon
 
 from . import __version__, theme, translate
@@ -69,7 +69,8 @@ class Application(QObject):
         if not self.window.restoreGeometry(self.settings.geometry):
             self.window.resize(1180, 800)
         self.window.show()
-        self.session.open()
+        # The window is painted first: what talks to the agent is loaded after that.
+        QTimer.singleShot(0, self.session.open)
         if self.settings.tray:
             self.set_tray(True)
 

@@ -11,8 +11,8 @@ from urllib.parse import quote
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from . import answers, facts, wire, wording
+from .failure import Failure
 from .translate import tr
-from .transport import Call, Exchange, Failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .hosts import Target
     from .reducer import Changes
     from .store import Store
+    from .transport import Call
 
 FIGURES_INTERVAL = 6.0
 """Seconds between readings of the figures that are no events (latency, memory, CPU); the agent measures each 5."""
@@ -46,6 +47,7 @@ class Commands(QObject):
         self.read_only = read_only
         self._store = store
         self._logs: dict[str, None] = {}
+        self._calls: set[Call] = set()
         self._reading = 0
         self._figures = QTimer(self, interval=int(FIGURES_INTERVAL * 1000))
         self._figures.timeout.connect(self.read_figures)
@@ -55,8 +57,18 @@ class Commands(QObject):
         """No more requests; what was asked for goes on at the agent, its answer is not awaited."""
         self._store.changed.disconnect(self._on_changes)
         self._figures.stop()
-        for call in self.findChildren(Exchange):
+        for call in list(self._calls):
             call.abort()
+        self._calls.clear()
+
+    def _call(self) -> Call:
+        from .transport import Call  # Qt's network module is loaded when the window is there, not before
+
+        call = Call(self.target, self)
+        self._calls.add(call)
+        call.finished.connect(lambda *_: self._calls.discard(call))
+        call.failed.connect(lambda *_: self._calls.discard(call))
+        return call
 
     # -- acting
 
@@ -78,7 +90,7 @@ class Commands(QObject):
 
     def _post(self, path: str, service: str, action: str, done: Callable[[str, str, object], None]) -> None:
         key = uuid.uuid4().hex
-        call = Call(self.target, self)
+        call = self._call()
         call.connected.connect(partial(self.sent.emit, service, action))
         call.finished.connect(partial(self._on_answer, service, action, done))
         call.failed.connect(partial(self._on_lost, service, action))
@@ -122,7 +134,7 @@ class Commands(QObject):
     # -- reading
 
     def _get(self, path: str, take: Callable[[object], None], after: Callable[[], None] | None = None) -> None:
-        call = Call(self.target, self)
+        call = self._call()
 
         def answered(status: int, body: bytes) -> None:
             try:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Signal
-from PySide6.QtNetwork import QLocalServer, QLocalSocket
+from PySide6.QtCore import QObject, QTimer, Signal
 
 from . import hosts
 
 if TYPE_CHECKING:
+    from PySide6.QtNetwork import QLocalServer
+
     from .hosts import Target
 
-WAIT = 300
-"""Milliseconds that a running window has to answer."""
+WAIT = 0.3
+"""Seconds that a running window has to answer."""
 RAISED = b"raised\n"
 
 
@@ -24,9 +28,11 @@ class Instance(QObject):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._server = QLocalServer(self)
-        self._server.setSocketOptions(QLocalServer.SocketOption.UserAccessOption)
-        self._server.newConnection.connect(self._on_connection)
+        self._name = ""
+        self._server: QLocalServer | None = None
+        # Qt's network module is loaded when the window is there: it would delay its first painting.
+        self._soon = QTimer(self, singleShot=True, interval=0)
+        self._soon.timeout.connect(self.listen)
 
     def hold(self, target: Target) -> bool:
         """True when there is no other window of this host; False after the other one was raised.
@@ -35,32 +41,48 @@ class Instance(QObject):
         """
         self.release()
         try:
-            name = str(hosts.private_folder() / f"window-{target.digest}.sock")
+            self._name = str(hosts.private_folder() / f"window-{target.digest}.sock")
         except OSError:
             return True
-        if _raise(name):
+        if _raise(self._name):
             return False
-        QLocalServer.removeServer(name)  # what a killed window has left
-        self._server.listen(name)
+        self._soon.start()
         return True
 
+    def listen(self) -> None:
+        """Be there for those who start it again."""
+        from PySide6.QtNetwork import QLocalServer
+
+        self._soon.stop()
+        server = QLocalServer(self)
+        server.setSocketOptions(QLocalServer.SocketOption.UserAccessOption)
+        server.newConnection.connect(self._on_connection)
+        QLocalServer.removeServer(self._name)  # what a killed window has left
+        server.listen(self._name)
+        self._server = server
+
     def release(self) -> None:
-        self._server.close()
+        self._soon.stop()
+        server, self._server = self._server, None
+        if server is not None:
+            server.close()
+            server.deleteLater()
 
     def _on_connection(self) -> None:
-        while self._server.hasPendingConnections():
-            socket = self._server.nextPendingConnection()
-            socket.disconnected.connect(socket.deleteLater)
-            socket.write(RAISED)
-            socket.flush()
-            socket.disconnectFromServer()
+        while self._server is not None and self._server.hasPendingConnections():
+            caller = self._server.nextPendingConnection()
+            caller.disconnected.connect(caller.deleteLater)
+            caller.write(RAISED)
+            caller.flush()
+            caller.disconnectFromServer()
             self.wanted.emit()
 
 
 def _raise(name: str) -> bool:
-    socket = QLocalSocket()
-    socket.connectToServer(name)
-    if not socket.waitForConnected(WAIT):
+    if not Path(name).exists():
         return False
-    socket.waitForReadyRead(WAIT)
-    return bytes(socket.readAll().data()) == RAISED
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as caller:
+        caller.settimeout(WAIT)
+        caller.connect(name)
+        return caller.recv(len(RAISED)) == RAISED
+    return False

@@ -9,8 +9,9 @@ from urllib.parse import quote
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt, QTimer, Signal
 
 from . import answers, details, sse, wire
+from .failure import Failure
 from .translate import tr
-from .transport import Exchange, Failure
+from .transport import Exchange
 
 if TYPE_CHECKING:
     from .answers import Entry

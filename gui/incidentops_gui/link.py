@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QFileSystemWatcher, QObject, QTimer, Signal
 
 from . import answers, diagnosis, facts, sse, wire
+from .failure import Failure
 from .hosts import Way
 from .state import Phase, Trouble
 from .translate import tr
-from .transport import Exchange, Failure
 
 if TYPE_CHECKING:
     from .hosts import Target
     from .store import Store
+    from .transport import Exchange
     from .tunnel import Tunnel
 
 DEADLINE = 5.5
@@ -72,6 +73,8 @@ class Link(QObject):
 
     def connect_now(self) -> None:
         """Try at once, whatever is under way."""
+        from .transport import Exchange  # Qt's network module is loaded when the window is there, not before
+
         self._drop()
         self._watch()
         if self._tunnel is not None:

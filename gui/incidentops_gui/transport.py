@@ -6,7 +6,6 @@ HTTP client: it sends a POST again when the connection dies, and a dead agent co
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import h11
@@ -14,27 +13,10 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtNetwork import QAbstractSocket, QLocalSocket, QTcpSocket
 
 from . import __version__
+from .failure import Failure
 
 if TYPE_CHECKING:
     from .hosts import Target
-
-
-class Failure(StrEnum):
-    """Why a request got no answer."""
-
-    ABSENT = "absent"
-    """There is no such socket."""
-    FORBIDDEN = "forbidden"
-    """The socket's permissions do not let us connect."""
-    REFUSED = "refused"
-    """There is a socket, but nobody listens."""
-    CLOSED = "closed"
-    """The connection ended before the answer did."""
-    SILENT = "silent"
-    """Nothing came within the time that we wait."""
-    PROTOCOL = "protocol"
-    """What came is not HTTP."""
-    OTHER = "other"
 
 
 _LOCAL = QLocalSocket.LocalSocketError

@@ -30,6 +30,7 @@ FAMILIES = {
     "system": "GET /system",
     "worker": "round trip of a ping job",
     "idle": "CPU and memory of the agent left alone",
+    "gui": "the desktop application: event to LED, click to wire, start, idle CPU, memory",
 }
 
 

@@ -106,6 +106,7 @@ def test_a_second_start_raises_the_window_that_is_there(qtbot: QtBot, tmp_path: 
     where = hosts.unix("/run/some.sock")
     first = Instance()
     assert first.hold(where)
+    first.listen()
     script = (
         "import sys; from PySide6.QtCore import QCoreApplication; app = QCoreApplication([]);"
         "from incidentops_gui import hosts; from incidentops_gui.instance import Instance;"

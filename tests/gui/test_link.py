@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 from incidentops_gui import diagnosis, hosts, link
+from incidentops_gui.failure import Failure
 from incidentops_gui.session import Session
 from incidentops_gui.state import Phase, Trouble
-from incidentops_gui.transport import Call, Failure
+from incidentops_gui.transport import Call
 
 from gui.conftest import answer, delete_now
 from gui.fake_agent import FakeAgent

@@ -184,6 +184,7 @@ class CardWidget(QFrame):
             word = tr("{state} as of {time}").format(state=wording.state(service.state), time=wording.clock(as_of))
         self._set(self.word, word)
         runs = service.unit.active not in ("inactive", "failed")
+        share = card.cpu_percent if runs else None
         needed_by = ", ".join(state.dependants(self.name)) or wording.MISSING
         started = tr("Started: {time}").format(time=wording.exact(service.started))
         rows = (
@@ -192,7 +193,12 @@ class CardWidget(QFrame):
             Row(tr("Recovery"), wording.recovery(service.recovery), tr("What brings it back when it dies")),
             Row(tr("Memory"), wording.size(service.resources.memory if runs else None)),
             Row(tr("Needed by"), needed_by, tr("Needed by: {names}").format(names=needed_by)),
-            Row(tr("CPU"), wording.percent(card.cpu_percent if runs else None), tr("Share of one processor"), card.cpu_history),
+            Row(
+                tr("CPU"),
+                wording.percent(card.cpu_percent if runs else None),
+                tr("Share of one processor"),
+                card.cpu_history,
+            ),
         )
         self.figures.show_rows(rows, self.live)
 

@@ -76,8 +76,11 @@ class CardGrid(QScrollArea):
                 fresh = True
             self.cards[name].show_card(state, may_act)
             if time.monotonic() > until and self._dirty:
+                # New cards are placed at once; an order that is only half known is not worth the work.
                 self._work.start()
-                break
+                if fresh:
+                    self._place.start(0)
+                return
         if fresh:
             self.arrange()
         elif self._order_changed(state):

@@ -10,22 +10,20 @@ from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLay
 
 from .. import wording
 from ..translate import tr
-from . import popup
 from .banner import Banner, Chip
-from .confirm import Confirm
 from .field import Field
 from .grid import CardGrid
-from .keys import CheatSheet
 from .metrics import SystemPanel
 from .pages import TroublePage
 from .remedy import RemedyBar
-from .service_window import ServiceWindow
 from .text import Elided, ink, label
 
 if TYPE_CHECKING:
     from ..reducer import Changes
     from ..session import Session
     from .card import CardWidget
+    from .confirm import Confirm
+    from .service_window import ServiceWindow
 
 TICK = 1000
 """Milliseconds between two looks at the clock, while the window is to be seen."""
@@ -41,6 +39,7 @@ class Window(QMainWindow):
         super().__init__()
         self.session = session
         self._quiet: set[str] = set()
+        self._question: Confirm | None = None
         self._windows: dict[str, ServiceWindow] = {}
         self.setWindowTitle("IncidentOps")
         self._tick = QTimer(self, interval=TICK)
@@ -211,14 +210,16 @@ class Window(QMainWindow):
         if action not in CONFIRMED or action in self._quiet:
             self.session.commands.act(service, action)
             return
+        from .confirm import Confirm  # as all that is opened later: not loaded before the first painting
+
         question = Confirm(state, service, action, self)
+        self._question = question
         question.confirmed.connect(self._on_confirmed)
         question.open()
         self.session.commands.read_detail(service, question.show_detail)
 
     def _on_confirmed(self, service: str, action: str) -> None:
-        question = self.sender()
-        if isinstance(question, Confirm) and question.quiet.isChecked():
+        if self._question is not None and self._question.quiet.isChecked():
             self._quiet.add(action)
         self.session.commands.act(service, action)
 
@@ -246,9 +247,13 @@ class Window(QMainWindow):
         self.session.commands.remediate()
 
     def _on_started(self, service: str) -> None:
+        from . import popup
+
         popup.started(service, self).show()
 
     def _on_remediated(self, answer: object) -> None:
+        from . import popup
+
         popup.remediated(answer, self).show()  # type: ignore[arg-type]
 
     def open_service(self, name: str) -> None:
@@ -258,6 +263,8 @@ class Window(QMainWindow):
             return
         window = self._windows.get(name)
         if window is None:
+            from .service_window import ServiceWindow
+
             window = ServiceWindow(self.session.target, name, self)
             window.destroyed.connect(lambda *_: self._windows.pop(name, None))
             self._windows[name] = window
@@ -304,6 +311,8 @@ class Window(QMainWindow):
             self.session.dismiss(self.grid.focused())
 
     def show_keys(self) -> None:
+        from .keys import CheatSheet
+
         CheatSheet(self).show()
 
     # -- the window itself
