@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from api.agent import five_services, running
+from api.agent import OURS, five_services, running
+from api.callers import is_root
 from incidentops_agent.access import Access
 from incidentops_agent.settings import Settings
 from samples import catalogue_of, spec
@@ -43,10 +44,10 @@ async def test_a_service_that_changed_is_begun_anew(tmp_path: Path) -> None:
 
 async def test_other_operators_are_in_force_at_once(open_folder: Path) -> None:
     async with running(open_folder) as agent:
-        agent.api.use_access(Access(Settings(operator_groups=("no-such-group",)), wsl=True))
+        agent.api.use_access(Access(Settings(operator_groups=("no-such-group",)), wsl=is_root()))
         answer = await agent.request("POST", "/stop/redis", "tcp")
         assert (answer.status, answer.json()["kind"]) == (403, "denied")
-        agent.api.use_access(Access(Settings()))
+        agent.api.use_access(Access(OURS))
         assert (await agent.request("POST", "/stop/redis", "tcp")).status == 200
 
 
