@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING
 from aiohttp import HttpVersion11, web
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from aiohttp.abc import AbstractStreamWriter
 
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
@@ -47,12 +45,11 @@ def head(status: int, content_type: str, length: int, version: str = "1.1", conn
 
 
 class Whole(web.StreamResponse):
-    """A response of which everything is known. ``written``, if set, is called once it is on its way."""
+    """A response of which everything is known."""
 
     def __init__(self, body: bytes, status: int = 200, content_type: str = "application/json") -> None:
         super().__init__(status=status)
         self.body = body
-        self.written: Callable[[], None] | None = None
         self._type = content_type
         self._kept = False
 
@@ -71,8 +68,6 @@ class Whole(web.StreamResponse):
         begin = head(self.status, self._type, len(self.body), f"{version.major}.{version.minor}", connection)
         writer = request.writer
         await writer.write(begin if request.method == "HEAD" else begin + self.body)
-        if self.written is not None:
-            self.written()
         await writer.drain()
         return writer
 

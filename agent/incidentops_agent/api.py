@@ -194,11 +194,6 @@ class Api:
         await self._engine.refresh_resources()
         return Whole(self._engine.services_body() + b"\n")
 
-    def services_again(self) -> bytes:
-        """The body of GET /services for a client that was given it within the last second."""
-        self._metrics.request("GET", "/services", 200)
-        return self._engine.services_body() + b"\n"
-
     async def service(self, _request: web.BaseRequest, parameter: str, _peer: Peer) -> web.StreamResponse:
         service = self._service(parameter)
         await self._engine.refresh_resources([service])

@@ -10,9 +10,9 @@ import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from aiohttp import HttpVersion11, web
+from aiohttp import web
 
-from .answers import Whole, head
+from .answers import head
 from .api import ApiError, refusal
 from .model import Peer
 from .peer import SockDiag, tcp_peer, unix_peer
@@ -26,9 +26,6 @@ log = logging.getLogger(__name__)
 
 KEEP_ALIVE = 75.0
 SHUTDOWN = 3.0
-AGAIN = 1.0
-"""Seconds for which a request that was judged and answered need not be judged anew when it comes again, byte for byte,
-on the same connection."""
 FIRST_REQUEST = 10.0
 """Seconds from a connection's begin until its first request must be complete."""
 CONNECTIONS_EACH, CONNECTIONS_ALL = 128, 2048
@@ -38,59 +35,22 @@ WAITING_MOST = 64
 
 
 class _Connection(web.RequestHandler):
-    """One connection. It asks who connected once, at accept: later the kernel may have forgotten it.
+    """One connection. It asks who connected once, at accept: later the kernel may have forgotten it."""
 
-    Who watches the services by asking for them again and again sends the same bytes each time. Such a request, while
-    nothing else is under way on its connection, is answered before HTTP is taken apart.
-    """
-
-    __slots__ = (
-        *("_again_until", "_asked", "_clock", "_counted", "_doors", "_fed", "_known", "_overdue"),
-        *("peer", "port"),
-    )
+    __slots__ = ("_counted", "_doors", "_overdue", "peer", "port")
 
     def __init__(self, manager: _Http, **options: Any) -> None:
         super().__init__(manager, **options)
         self._doors = manager
         self.peer = Peer("unknown")
         self.port: int | None = None
-        self._clock = asyncio.get_running_loop().time
-        self._asked = b""  # what came last
-        self._fed = 0  # how many times something came since the last answer
-        self._known = b""  # a request that may be answered again
-        self._again_until = 0.0
         self._counted = False
         self._overdue: asyncio.TimerHandle | None = None
 
     def data_received(self, data: bytes) -> None:
-        if data == self._known and self._clock() < self._again_until and self._idle():
-            assert isinstance(self.transport, asyncio.Transport)
-            self.transport.write(self._doors.services_again())
-            return
-        self._known = b""
-        self._asked = data
-        self._fed += 1
         super().data_received(data)
         if len(self._messages) > WAITING_MOST:  # e.g. behind an event stream, which has no end
             self.force_close()
-
-    def _idle(self) -> bool:
-        """Whether all that came has been answered, and the answers have been taken."""
-        transport = self.transport
-        return (
-            self._fed == 0
-            and isinstance(transport, asyncio.Transport)
-            and not transport.is_closing()
-            and transport.get_write_buffer_size() == 0
-        )
-
-    def answered(self, had_body: bool, repeatable: bool) -> None:
-        """An answer has been written. ``repeatable``: what its request asks for may be given again."""
-        asked = self._asked
-        alone = self._fed == 1 and not had_body and asked.find(b"\r\n\r\n") == len(asked) - 4
-        self._fed = 0 if alone else 2  # more may have come than was answered: then nothing is repeated any more
-        if repeatable and alone:
-            self._known, self._again_until = asked, self._clock() + AGAIN
 
     def handle_error(
         self,
@@ -157,12 +117,7 @@ class _Http(web.Server):
         connection = request.protocol
         assert isinstance(connection, _Connection)
         connection.request_begins()
-        response = await self._api.answer(request, connection.peer, connection.port)
-        if isinstance(response, Whole):
-            had_body, asked = request.body_exists, (request.method, request.path, request.version, request.keep_alive)
-            repeatable = response.status == 200 and asked == ("GET", "/services", HttpVersion11, True)
-            response.written = lambda: connection.answered(had_body, repeatable)
-        return response
+        return await self._api.answer(request, connection.peer, connection.port)
 
     def admit(self, peer: Peer) -> bool:
         """Count one more connection of a user; False when that would be too many. Root, who is needed to mend things,
@@ -184,11 +139,6 @@ class _Http(web.Server):
         self._held[peer.uid] -= 1
         if not self._held[peer.uid]:
             del self._held[peer.uid]
-
-    def services_again(self) -> bytes:
-        """Head and body of GET /services."""
-        body = self._api.services_again()
-        return head(200, "application/json", len(body)) + body
 
 
 class Doors:
