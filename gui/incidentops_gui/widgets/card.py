@@ -195,7 +195,7 @@ class CardWidget(QFrame):
             Row(tr("Needed by"), needed_by, tr("Needed by: {names}").format(names=needed_by)),
             Row(
                 tr("CPU"),
-                wording.percent(card.cpu_percent if runs else None),
+                wording.percent(share),
                 tr("Share of one processor"),
                 card.cpu_history,
             ),
