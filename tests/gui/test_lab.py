@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from incidentops_gui import link
 from incidentops_gui.state import Phase, Trouble
 from incidentops_gui.widgets.confirm import Confirm
+from incidentops_gui.widgets.service_window import ServiceWindow
 
 if TYPE_CHECKING:
     from system.machine import Lab
@@ -110,6 +111,27 @@ def test_a_hung_service_is_unresponsive(lab_desk: Desk, lab: Lab) -> None:
     finally:
         os.kill(pid, signal.SIGCONT)
     lab_desk.until(lambda: lab_desk.card("redis").led.role == "good")
+
+
+def test_the_journal_is_followed_searched_and_sifted(lab_desk: Desk, lab: Lab) -> None:
+    lab_desk.window.open_service("redis")
+    (window,) = lab_desk.window.findChildren(ServiceWindow)
+    view = window.journal
+    lab_desk.until(lambda: view.lines.rowCount() > 0)
+    stop(lab_desk, "redis")
+
+    def shown() -> list[str]:
+        return [str(view.filter.index(row, 0).data()) for row in range(view.filter.rowCount())]
+
+    lab_desk.until(lambda: any("Stopped redis-server.service" in line for line in shown()[-3:]))
+    view.search.setText("stopping")
+    assert shown()
+    assert all("stopping" in line.lower() for line in shown())
+    view.search.clear()
+    view.level.setCurrentIndex(view.level.count() - 1)
+    assert len(shown()) < view.lines.rowCount()
+    lab_desk.until(lambda: "Service stopped manually" in window.done.toPlainText())
+    window.close()
 
 
 def agent_pid(lab: Lab) -> int:

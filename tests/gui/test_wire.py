@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import copy
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from incidentops_gui import answers, sse, wire
+
+GOLDEN = Path(__file__).parents[1] / "golden"
 
 from gui.conftest import ANSWERS, answer
 
@@ -48,6 +52,25 @@ def test_real_answers_to_actions_are_understood() -> None:
     assert answers.log(answer("logs"))[-1].endswith("| Auto-remediation completed")
     refused = answers.problem(404, (ANSWERS / "unknown-service.json").read_bytes())
     assert (refused.status, refused.kind) == (404, "unknown-service")
+
+
+def golden(name: str) -> Any:
+    """An answer that the agent's own tests hold it to."""
+    return json.loads((GOLDEN / f"{name}.json").read_text())
+
+
+def test_what_the_agent_is_held_to_is_understood() -> None:
+    assert wire.services(golden("services"))
+    assert wire.system(golden("system")).cpu_units
+    assert answers.detail(golden("service")).name
+    for name in ("start", "stop"):
+        assert answers.change(golden(name)).outcome in ("ok", "unchanged")
+    assert answers.ping(golden("ping")).ok
+    for name in ("remediate", "remediate-partial", "remediate-nothing"):
+        assert answers.remediation(golden(name)).status in ("completed", "partial")
+    for name in ("start-failed", "ping-failed", "unknown-service", "foreign"):
+        assert answers.problem(503, (GOLDEN / f"{name}.json").read_bytes()).kind != "http"
+    assert answers.log(golden("logs")) is not None
 
 
 def test_fields_of_a_newer_agent_are_tolerated() -> None:
