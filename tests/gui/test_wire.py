@@ -12,6 +12,7 @@ from incidentops_gui import answers, sse, wire
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 
+
 from gui.conftest import ANSWERS, answer
 
 
