@@ -24,6 +24,12 @@ if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
 
 
+STEPS = (
+    *("all_up", "two_down", "unresponsive", "confirm", "popup_started", "popup_remediated", "popup_nothing"),
+    *("journal", "keys", "disconnected", "pages"),
+)
+
+
 class Recorder:
     """The window, the machine, and a grab of what they show."""
 
@@ -93,7 +99,7 @@ class Recorder:
         self.until(lambda: store.state.connection.live and len(self.window.grid.shown) == len(store.state.cards))
         self.until(lambda: store.state.system is not None)
         self.wait(self.options.history)
-        steps = self.options.steps or [name[5:] for name in dir(self) if name.startswith("step_")]
+        steps = self.options.steps or STEPS
         for step in steps:
             getattr(self, f"step_{step}")()
             if self.lab.socket.exists():

@@ -8,12 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from gui.conftest import ANSWERS, answer
 from incidentops_gui import answers, sse, wire
 
 GOLDEN = Path(__file__).parents[1] / "golden"
-
-
-from gui.conftest import ANSWERS, answer
 
 
 def test_a_real_answer_of_services_is_understood() -> None:

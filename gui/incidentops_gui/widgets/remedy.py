@@ -50,7 +50,7 @@ class RemedyBar(QWidget):
         if state.remediating is not None:
             took = wording.seconds(time.time() - state.remediating.since)
             self._tell(tr("Bringing back what is down… {time}").format(time=took), "warn")
-        elif note is not None:
+        elif note is not None and not (down and note.tone is Tone.GOOD):
             role = {Tone.GOOD: "good", Tone.BAD: "bad"}.get(note.tone, "muted")
             self._tell(f"{wording.clock(note.at)}  {note.text}", role)
         elif not state.connection.live:
