@@ -175,6 +175,26 @@ async def test_a_mistake_in_a_handler_is_an_answer_and_a_line_in_the_journal(
         assert (await connection.answer()).status == 200
 
 
+async def test_a_mistake_in_judging_a_service_does_not_end_the_watching_of_it(
+    tmp_path: Path, logs: LogWatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logs.expect("redis could not be judged by a mistake of the agent's")
+    async with running(tmp_path, [spec("redis")]) as agent:
+        right = agent.engine.on_probe
+        wrong: list[Any] = []
+
+        def once_wrong(*arguments: Any) -> None:
+            if not wrong:
+                wrong.append(arguments)
+                raise ZeroDivisionError
+            right(*arguments)
+
+        monkeypatch.setattr(agent.engine, "on_probe", once_wrong)
+        await soon(lambda: wrong)
+        agent.systemd.program("redis.service", answers="failed")
+        await agent.in_state("redis", "unresponsive")
+
+
 # -- the same request again and again on one connection takes a short way
 
 

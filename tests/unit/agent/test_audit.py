@@ -127,6 +127,19 @@ async def test_what_is_no_database_degrades_and_recovers(tmp_path: Path, monkeyp
         assert trail.reports[-1] == ""
 
 
+async def test_a_trail_that_can_be_opened_and_not_read_does_not_end_the_start(tmp_path: Path) -> None:
+    async with opened(tmp_path / "a.db") as trail:
+        await trail.append(row(1, "requested"))
+    database = sqlite3.connect(tmp_path / "a.db")
+    database.execute("ALTER TABLE audit RENAME COLUMN phase TO stage")
+    database.close()
+    async with opened(tmp_path / "a.db") as trail:
+        assert trail.interrupted() == []
+        await asyncio.sleep(0)
+        assert "the audit trail can't be" in trail.reports[-1]
+        assert await trail.append(row(2)) is False
+
+
 async def test_a_missing_folder_is_reported_and_used_once_it_is_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
