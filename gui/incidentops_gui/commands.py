@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 import uuid
 from functools import partial
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from .reducer import Changes
     from .store import Store
     from .transport import Call
+
+log = logging.getLogger(__name__)
 
 FIGURES_INTERVAL = 6.0
 """Seconds between readings of the figures that are no events (latency, memory, CPU); the agent measures each 5."""
@@ -90,6 +93,7 @@ class Commands(QObject):
 
     def _post(self, path: str, service: str, action: str, done: Callable[[str, str, object], None]) -> None:
         key = uuid.uuid4().hex
+        log.info("POST %s, key %s", path, key)
         call = self._call()
         call.connected.connect(partial(self.sent.emit, service, action))
         call.finished.connect(partial(self._on_answer, service, action, done))
@@ -106,6 +110,7 @@ class Commands(QObject):
                 return
             told = answers.problem(status, body)
             kind, message = told.kind, told.message
+            log.info("POST %s %s: %s, %s", action, service, kind, message)
         except wire.WireError as error:
             kind, message = "incompatible", tr("cannot understand the agent's answer: {error}").format(error=error)
         self._store.apply(facts.Refused(service, action, kind, message, time.time()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import deque
 from functools import partial
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from .store import Store
     from .transport import Exchange
     from .tunnel import Tunnel
+
+log = logging.getLogger(__name__)
 
 DEADLINE = 5.5
 """Seconds without a sign of life after which nothing is shown as live; the agent's heartbeat comes every 4."""
@@ -155,6 +158,7 @@ class Link(QObject):
             self._incompatible(str(error))
 
     def _take(self, event: sse.Event) -> None:
+        log.debug("event %s", event.kind)
         at = time.time()
         apply = self._store.apply
         if event.kind == "heartbeat":
@@ -164,6 +168,7 @@ class Link(QObject):
             apply(facts.ServiceChanged(wire.service(fields.text("name"), fields), at))
         elif event.kind == "snapshot":
             self._patience.stop()
+            log.info("%s: live", self.target.text)
             self._failures, self._was_silent = 0, False
             apply(facts.Snapshot(wire.snapshot(wire.parse(event.data)), at))
             self.opened.emit()
@@ -242,4 +247,5 @@ class Link(QObject):
     def _say(self, phase: Phase, trouble: Trouble, message: str, detail: str = "", pause: float | None = None) -> None:
         now = time.time()
         retry_at = now + pause if pause is not None else None
+        log.info("%s: %s, %s: %s %s", self.target.text, phase, trouble, message, detail)
         self._store.apply(facts.LinkChanged(phase, trouble, message, now, detail, retry_at))

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gui.conftest import ANSWERS, answer
 from incidentops_gui import answers, sse, wire
+
+from gui.conftest import ANSWERS, answer
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 
