@@ -84,6 +84,9 @@ class Recorder:
         left = (below.width() - above.width()) / 2 / ratio
         top = (below.height() - above.height()) / 2.4 / ratio
         painter.drawPixmap(int(left), int(top), above)
+        painter.setPen(self.shown.theme.tokens.colour("edge"))
+        size = above.deviceIndependentSize()
+        painter.drawRect(int(left), int(top), int(size.width()), int(size.height()))
         painter.end()
         suffix = f"-{self.options.theme}" + ("@2x" if self.options.scale == 2 else "")
         below.save(str(self.options.out / f"{name}{suffix}.png"))

@@ -106,7 +106,7 @@ class Filter(QSortFilterProxyModel):
 
     def want(self, text: str, level: int) -> None:
         self._wanted, self._worst = text.lower(), level
-        self.invalidateFilter()
+        self.invalidate()
 
     def filterAcceptsRow(self, row: int, parent: Index) -> bool:  # noqa: N802
         entry: Entry = self.sourceModel().index(row, 0, parent).data(ENTRY)
