@@ -134,6 +134,8 @@ class Agent:
         ]
         try:
             await self._engine.settled(FIRST_VERDICTS)
+            if not self._engine.bus_answering:
+                self._engine.report("systemd", "systemd has not answered yet; nothing is known of its units")
             await doors.open()
             daemon.notify("READY=1\nSTATUS=watching " + str(len(self._engine.visible())) + " services")
             stopping = asyncio.ensure_future(self._stopping.wait())

@@ -23,7 +23,7 @@ class Configuration:
 
 def load_what_is_right(settings_file: Path, folders: Sequence[Path]) -> tuple[Configuration, list[edge.Problem]]:
     """As ``load``, but files with mistakes are left out and their mistakes given beside: one wrong file must not keep
-    an agent from starting. Settings that are left out are the defaults, which let nobody in who was not."""
+    an agent from starting. Without its settings nobody but root may operate."""
     problems: list[edge.Problem] = []
     left_out: set[str] = set()
     while True:
@@ -42,7 +42,11 @@ def load(settings_file: Path, folders: Sequence[Path], left_out: Collection[str]
     """
     problems: list[edge.Problem] = []
     loaded = settings.Settings()
-    text = None if str(settings_file) in left_out else _read(settings_file, problems)
+    text = None
+    if str(settings_file) in left_out:
+        loaded = settings.Settings(operator_groups=())
+    else:
+        text = _read(settings_file, problems)
     if text is not None:
         try:
             loaded = settings.parse(str(settings_file), text)

@@ -164,7 +164,11 @@ def test_a_start_that_fails_gives_the_reason(lab: Lab) -> None:
     lab.post("/stop/redis")
     folder = "/run/systemd/system/redis-server.service.d"
     lab.run("mkdir", "-p", folder)
-    lab.run("tee", f"{folder}/99-bad.conf", input="[Service]\nExecStart=\nExecStart=/usr/bin/redis-server --port none\nType=simple\n")
+    lab.run(
+        "tee",
+        f"{folder}/99-bad.conf",
+        input="[Service]\nExecStart=\nExecStart=/usr/bin/redis-server --port none\nType=simple\n",
+    )
     lab.run("systemctl", "daemon-reload")
     try:
         answer = lab.post("/start/redis")
