@@ -108,15 +108,14 @@ class Recorder:
             if self.lab.socket.exists():
                 self.lab.post("/remediate")
                 self.until(lambda: all(card.service.up for card in store.state.cards.values()))
-                for popup in self.window.findChildren(self._popup()):
+                for popup in self._popups():
                     popup.close()
         self.shown.close()
 
-    @staticmethod
-    def _popup() -> type[QWidget]:
+    def _popups(self) -> list[QWidget]:
         from incidentops_gui.widgets.popup import Popup
 
-        return Popup
+        return [popup for popup in self.window.findChildren(Popup) if popup.isVisible()]
 
     def step_all_up(self) -> None:
         self.grab("all-up")
@@ -148,8 +147,8 @@ class Recorder:
         self.window.session.commands.act("redis", "stop")
         self.until(lambda: self.state("redis") == "stopped" and not self._pending())
         self.window.session.commands.act("redis", "start")
-        self.until(lambda: self.window.findChildren(self._popup()))
-        self.grab_with("popup-started", self.window.findChildren(self._popup())[-1])
+        self.until(self._popups)
+        self.grab_with("popup-started", self._popups()[-1])
 
     def _pending(self) -> bool:
         return any(card.pending for card in self.shown.session.store.state.cards.values())
@@ -159,13 +158,13 @@ class Recorder:
             self.window.session.commands.act(name, "stop")
         self.until(lambda: self.state("redis") == self.state("postgres") == "stopped" and not self._pending())
         self.window.remediate()
-        self.until(lambda: self.window.findChildren(self._popup()))
-        self.grab_with("popup-remediated", self.window.findChildren(self._popup())[-1])
+        self.until(self._popups)
+        self.grab_with("popup-remediated", self._popups()[-1])
 
     def step_popup_nothing(self) -> None:
         self.window.remediate()
-        self.until(lambda: self.window.findChildren(self._popup()))
-        self.grab_with("popup-nothing", self.window.findChildren(self._popup())[-1])
+        self.until(self._popups)
+        self.grab_with("popup-nothing", self._popups()[-1])
 
     def step_journal(self) -> None:
         from incidentops_gui.widgets.service_window import ServiceWindow
