@@ -137,7 +137,7 @@ class Api:
         try:
             route, parameter = self._find(request, port)
             where = route.path
-            self._admit(route, peer)
+            self._admit(route, request.path, peer)
             response: web.StreamResponse = await self._handlers[route.handler](request, parameter, peer)
         except ApiError as error:
             response = refusal(error)
@@ -162,12 +162,12 @@ class Api:
             raise ApiError(403, "foreign", f"cannot answer: {reason}")
         return self._router.find(request.method, request.path)
 
-    def _admit(self, route: Route, peer: Peer) -> None:
+    def _admit(self, route: Route, path: str, peer: Peer) -> None:
         if self._access.allows(peer, route.level):
             return
         who = access.actor(peer)
         name = f"user {who.user}" if who.user else f"a caller that nobody vouches for ({peer.note})"
-        message = f"cannot {route.method} {route.path}: {name} may not {route.level}"
+        message = f"cannot {route.method} {path[:200]}: {name} may not {route.level}"
         if route.level == "operate":
             message += "; members of the group incidentops and root may"
         raise ApiError(403, "denied", message, level=route.level.value)

@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 
 SOON = 0.2
 """Seconds until the next probe when its answer would change the state."""
+NOTICED = 1.0
+"""Seconds after which PID 1 has said of a unit whose main process is gone what it thinks of that."""
 RESOURCES_AGE = 5.0
 """Seconds after which the memory and CPU of a unit are read anew, when somebody asks."""
 
@@ -156,8 +158,8 @@ class Engine:
         another_run = before is None or (before.unit, before.invocation_id) != (unit.unit, unit.invocation_id)
         if before is not None and before.main_pid and unit.main_pid and before.main_pid != unit.main_pid:
             another_run = True  # a main process that was replaced within one invocation, sd_notify(3) MAINPID=
-        noticed = before is None or before.main_pid != unit.main_pid  # a unit may outlive its main process
-        if another_run or noticed or unit.active_state not in rules.ACTIVE:
+        outlives_it = unit.sub_state == "exited"  # RemainAfterExit=
+        if another_run or outlives_it or unit.active_state not in rules.ACTIVE:
             service.main_exited = False
         was_running = before is not None and before.active_state in rules.ACTIVE
         if another_run or unit.active_state in rules.DOWN or (was_running and unit.active_state not in rules.ACTIVE):
@@ -179,6 +181,18 @@ class Engine:
     def _on_exit(self, service: Service, pid: int) -> None:
         if service.unit is not None and service.unit.main_pid == pid and service.unit.active_state != "inactive":
             service.main_exited = True
+            self._update(service)
+            asyncio.get_running_loop().call_later(NOTICED, self._forgive_exit, service, service.unit.invocation_id)
+
+    def _forgive_exit(self, service: Service, invocation_id: str) -> None:
+        """A unit may also outlive its main process without a word (ExitType=cgroup): PID 1 knows of the end and calls
+        it active all the same."""
+        unit = service.unit
+        if unit is None or not service.main_exited or unit.invocation_id != invocation_id:
+            return
+        if self._bus_answering and not unit.main_pid and unit.active_state in rules.ACTIVE:
+            service.main_exited = False
+            service.kick.set()
             self._update(service)
 
     def on_bus(self, answering: bool) -> None:

@@ -60,7 +60,7 @@ class Jobs:
         if unit is None or service.health.state is State.NOT_INSTALLED:
             return Outcome("failed", service.health.reason, "not-installed")
         if unit.load_state == "masked" and verb != "stop":
-            return Outcome("failed", service.health.reason, "masked")
+            return Outcome("failed", f"{unit.unit} is masked: it can't be started until it is unmasked", "masked")
         if verb == "start" and (unit.active_state in rules.ACTIVE or service.health.up) and not service.main_exited:
             return await self._already_active(service)
         was_down = unit.active_state in ("inactive", "failed")
@@ -164,6 +164,8 @@ class Jobs:
         done = job.done.result()
         if done.result != "done":
             reason = f"the job ended as {done.result!r}"
+            if done.result == "frozen":
+                reason = f"its processes are frozen; `systemctl thaw {service.unit_name}` releases them"
             if unit is not None and service.health.state is State.FAILED:
                 reason = rules.failure_reason(unit)
             elif done.result == "dependency":

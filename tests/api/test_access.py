@@ -70,7 +70,7 @@ async def test_the_matrix(open_folder: Path, name: str, door: str) -> None:
                 assert status == 200, (route, body)
             else:
                 assert (status, body["kind"], body["level"]) == (403, "denied", route.level.value), route
-                assert body["message"].startswith(f"cannot {route.method} {route.path}: "), body
+                assert body["message"].startswith(f"cannot {route.method} {path}: "), body
         changed = [verb for verb, _ in agent.systemd.log]
         if level is Level.OPERATE:
             assert changed == ["stop", "restart", "stop", "start"]
@@ -112,7 +112,7 @@ async def test_a_refusal_says_who_was_refused_what_and_who_may(open_folder: Path
         _, body = await who.ask("POST", "/stop/redis", agent.doors["tcp"])
         assert body == {
             "kind": "denied",
-            "message": f"cannot POST /stop/{{service}}: user uid {STRANGER} may not operate;"
+            "message": f"cannot POST /stop/redis: user uid {STRANGER} may not operate;"
             " members of the group incidentops and root may",
             "level": "operate",
         }

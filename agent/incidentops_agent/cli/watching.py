@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import select
 import sys
 import time
 from datetime import datetime
@@ -161,7 +163,18 @@ def events(options: Options, client: Client) -> int:
         failures += 1
 
 
+def _end_with_the_reader() -> None:
+    """Who reads a pipe of ours may have gone while there was nothing to write."""
+    watch = select.poll()
+    with contextlib.suppress(OSError):  # it may be no file at all
+        watch.register(sys.stdout.fileno(), select.POLLERR)
+    if any(what & select.POLLERR for _, what in watch.poll(0)):
+        raise BrokenPipeError
+
+
 def _tell(event: Event, options: Options, story: Story) -> None:
+    if event.kind == "heartbeat":
+        _end_with_the_reader()
     try:
         data = json.loads(event.data)
     except ValueError:

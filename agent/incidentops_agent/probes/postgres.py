@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import socket
+import struct
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -21,16 +22,28 @@ if TYPE_CHECKING:
 _REFUSED = ("authentication failed", "does not exist", "pg_hba.conf", "no password supplied", "not permitted to log in")
 
 
+SSL_REQUEST = struct.pack("!II", 8, 80877103)
+REFUSED = 60.0
+"""Seconds for which a refused login is not tried again: each try is a line in the server's log."""
+
+
 class PostgresProbe:
     def __init__(self, spec: ProbeSpec) -> None:
         self._options = spec.options
         self._connection: psycopg.AsyncConnection[Any] | None = None
+        self._refused_until = 0.0
+        self._refusal = ""
 
     @property
     def connected(self) -> bool:
         return self._connection is not None
 
     async def ask(self) -> dict[str, str]:
+        clock = asyncio.get_running_loop().time
+        if self._connection is not None or clock() < self._refused_until:
+            await self._knock()
+        if clock() < self._refused_until:
+            raise ProbeUnavailableError(self._refusal)
         try:
             if self._connection is None:
                 self._connection = await self._connect()
@@ -39,11 +52,33 @@ class PostgresProbe:
             sentence = " ".join(str(error).split()) or type(error).__name__
             if isinstance(error, psycopg.OperationalError) and any(words in sentence for words in _REFUSED):
                 hint = credentials.hint(str(self._options["credential"]))
-                raise ProbeUnavailableError(f"PostgreSQL answers but refuses the login: {sentence}{hint}") from error
+                self._refusal = f"it answers but refuses the login: {sentence.rpartition('FATAL: ')[2].strip()}{hint}"
+                self._refused_until = clock() + REFUSED
+                raise ProbeUnavailableError(self._refusal) from error
             raise ProbeFailedError(sentence) from error
         if row != (1,):
             raise ProbeFailedError(f"SELECT 1 gave {row!r}")
         return {}
+
+    async def _knock(self) -> None:
+        """See that new connections are taken: a kept one is served by a process of its own, which goes on when the
+        server's main process hangs. Asking for encryption is answered with one byte before any login, and not logged:
+        https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-SSL."""
+        host, port = str(self._options["host"]), int(self._options["port"])
+        try:
+            if host.startswith("/"):
+                reader, writer = await asyncio.open_unix_connection(f"{host}/.s.PGSQL.{port}")
+            else:
+                reader, writer = await asyncio.open_connection(host, port)
+            try:
+                writer.write(SSL_REQUEST)
+                answer = await reader.read(1)
+            finally:
+                writer.transport.abort()
+        except OSError as error:
+            raise ProbeFailedError(f"takes no new connection: {error.strerror or error}") from error
+        if answer not in (b"S", b"N", b"E"):
+            raise ProbeFailedError("takes no new connection: it closes them at once")
 
     async def _select_one(self, connection: psycopg.AsyncConnection[Any]) -> Any:
         """SELECT 1 in a task of its own: cancelled in a query, psycopg first asks the server to cancel it and waits for
