@@ -27,19 +27,24 @@ WINDOW = 100_000
 """Pixels in the colour of its ground that a window has at least."""
 
 
+DESKTOP = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM", "XDG_RUNTIME_DIR", "INCIDENTOPS_LAB_WINDOW")
+
+
+def surroundings(**variables: str) -> dict[str, str]:
+    """The environment without what other tests or a desktop have put there, and with ``variables``."""
+    return {key: value for key, value in os.environ.items() if key not in DESKTOP} | variables
+
+
 def lab_words(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [TOP / "lab", *words],
-        env={key: value for key, value in os.environ.items() if key not in DESKTOP} | variables,
+        env=surroundings(**variables),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         timeout=600,
         check=False,
     )
-
-
-DESKTOP = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM", "XDG_RUNTIME_DIR", "INCIDENTOPS_LAB_WINDOW")
 
 
 def shows_all_up(picture: Picture) -> bool:
@@ -55,7 +60,7 @@ def watch(look: Callable[[], Picture], wanted: Callable[[Picture], bool], keep: 
         return wanted(seen[0])
 
     try:
-        eventually(tried, deadline=20, every=0.2)
+        eventually(tried, deadline=120, every=0.2)  # the first window on a host waits for its Python environment
     finally:
         seen[0].save(keep)
     return seen[0]
@@ -148,7 +153,7 @@ def test_the_installed_application_draws_offscreen(lab: Lab, tmp_path: Path) -> 
 @pytest.mark.lab
 def test_lab_gui_opens_the_window_of_a_machine(lab: Lab, screen: Screen, tmp_path: Path) -> None:
     window = subprocess.Popen(
-        [TOP / "lab", "gui", "--name", lab.name, "--", "--theme", "light"], env=os.environ | {"DISPLAY": screen.display}
+        [TOP / "lab", "gui", "--name", lab.name, "--", "--theme", "light"], env=surroundings(DISPLAY=screen.display)
     )
     try:
         watch(screen.picture, shows_all_up, tmp_path / "lab-gui.png")

@@ -23,8 +23,9 @@ _REFUSED = ("authentication failed", "does not exist", "pg_hba.conf", "no passwo
 
 
 SSL_REQUEST = struct.pack("!II", 8, 80877103)
-REFUSED = 60.0
-"""Seconds for which a refused login is not tried again: each try is a line in the server's log."""
+REFUSED_FIRST, REFUSED_MOST = 2.0, 60.0
+"""Seconds for which a refused login is not tried again, doubled with each refusal: each is a line in the server's log,
+but a role that is only being made is soon there."""
 
 
 class PostgresProbe:
@@ -32,6 +33,7 @@ class PostgresProbe:
         self._options = spec.options
         self._connection: psycopg.AsyncConnection[Any] | None = None
         self._refused_until = 0.0
+        self._pause = REFUSED_FIRST
         self._refusal = ""
 
     @property
@@ -53,11 +55,13 @@ class PostgresProbe:
             if isinstance(error, psycopg.OperationalError) and any(words in sentence for words in _REFUSED):
                 hint = credentials.hint(str(self._options["credential"]))
                 self._refusal = f"it answers but refuses the login: {sentence.rpartition('FATAL: ')[2].strip()}{hint}"
-                self._refused_until = clock() + REFUSED
+                self._refused_until = clock() + self._pause
+                self._pause = min(2 * self._pause, REFUSED_MOST)
                 raise ProbeUnavailableError(self._refusal) from error
             raise ProbeFailedError(sentence) from error
         if row != (1,):
             raise ProbeFailedError(f"SELECT 1 gave {row!r}")
+        self._pause = REFUSED_FIRST
         return {}
 
     async def _knock(self) -> None:
