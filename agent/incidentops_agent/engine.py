@@ -231,7 +231,7 @@ class Engine:
             last=result,
             at=self.now(),
             failures=before.failures + 1 if failed else 0,
-            ever_ok=before.ever_ok or result.outcome is ProbeOutcome.OK,
+            ever_ok=before.ever_ok or result.outcome in (ProbeOutcome.OK, ProbeOutcome.UNAVAILABLE),
         )
         self._update(service, quiet=before.last.outcome is result.outcome and before.last.message == result.message)
 

@@ -113,7 +113,7 @@ class ProbeView:
     failures: int = 0
     """Failures in a row, up to and including the last result."""
     ever_ok: bool = False
-    """Whether it has succeeded since the unit was last started."""
+    """Whether it was answered, be it with a refused login, since the unit was last started."""
 
 
 @dataclass(frozen=True, slots=True)

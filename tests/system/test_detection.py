@@ -29,6 +29,31 @@ def test_a_killed_service_is_known_within_100_ms_without_a_request(lab: Lab) -> 
     assert about["unit"]["exit_status"] == int(signal.SIGKILL)
 
 
+def test_a_killed_service_is_not_called_up_in_passing(lab: Lab) -> None:
+    """PID 1 takes its steps one by one, and none of them may look like an answer."""
+    events = lab.events()
+    assert events.next()[0] == "snapshot"
+    os.kill(lab.host_pid(lab.main_pid(REDIS)), signal.SIGKILL)
+    seen: list[str] = []
+    while "failed" not in seen:
+        kind, data, _ = events.next()
+        if kind == "service" and data["name"] == "redis":
+            seen.append(data["state"])
+    events.close()
+    assert "healthy" not in seen
+
+
+def test_a_postgres_whose_main_process_hangs_is_unresponsive(lab: Lab) -> None:
+    """Its kept connections go on being served; only new ones are not."""
+    postmaster = lab.host_pid(lab.main_pid("postgresql@17-main.service"))
+    os.kill(postmaster, signal.SIGSTOP)
+    try:
+        eventually(lambda: lab.states()["postgres"] == "unresponsive", deadline=5)
+    finally:
+        os.kill(postmaster, signal.SIGCONT)
+    eventually(lambda: lab.states()["postgres"] == "healthy", deadline=5)
+
+
 def test_services_says_down_100_ms_after_a_kill(lab: Lab) -> None:
     """The same without an event stream: nothing is asked in between."""
     victim = lab.host_pid(lab.main_pid(REDIS))
