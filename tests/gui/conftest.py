@@ -10,6 +10,7 @@ os.environ["LC_ALL"] = os.environ["LANGUAGE"] = "C.UTF-8"
 
 import gc
 import json
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from incidentops_gui import hosts, theme
 from incidentops_gui.session import Session
 from incidentops_gui.widgets.popup import Popup
 from incidentops_gui.widgets.window import Window
-from leaks import Held, check_nothing_left
+from leaks import Held
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
@@ -55,10 +56,17 @@ def _nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     if request.node.get_closest_marker("lab"):
         return
-    gc.collect()
-    left = [one for one in check_nothing_left(before) if not one.endswith(KEPT_BY_QT)]
+    end = time.monotonic() + 3.0
+    while (left := left_now(before)) and time.monotonic() < end:
+        QTest.qWait(20)  # Qt ends sockets and windows in turns of its event loop
     if left:
         pytest.fail("\n".join(left), pytrace=False)
+
+
+def left_now(before: Held) -> list[str]:
+    delete_now()
+    gc.collect()
+    return [one for one in Held.now().more_than(before) if not one.endswith(KEPT_BY_QT)]
 
 
 @pytest.fixture(scope="session")
