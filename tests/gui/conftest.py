@@ -23,7 +23,7 @@ from leaks import Held
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
-from system.machine import Lab, eventually, free_port
+from system.machine import Lab, bring_back, free_port
 
 from gui.fake_agent import FakeAgent
 
@@ -173,12 +173,6 @@ def lab(machine: Lab) -> Iterator[Lab]:
     bring_back(machine)
     yield machine
     bring_back(machine)
-
-
-def bring_back(machine: Lab) -> None:
-    if not machine.all_up():
-        machine.post("/remediate")
-        eventually(machine.all_up, deadline=30)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from system.machine import Lab, eventually, free_port
+from system.machine import Lab, bring_back, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,9 +44,3 @@ def lab(machine: Lab) -> Iterator[Lab]:
     bring_back(machine)
     yield machine
     bring_back(machine)
-
-
-def bring_back(machine: Lab) -> None:
-    if not machine.all_up():
-        machine.post("/remediate")
-        eventually(machine.all_up, deadline=30)

@@ -202,3 +202,10 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def bring_back(machine: Lab) -> None:
+    """Have every service up."""
+    if not machine.all_up():
+        machine.post("/remediate")
+        eventually(machine.all_up, deadline=30)
