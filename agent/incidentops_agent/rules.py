@@ -31,7 +31,7 @@ _RESULTS = {
 }
 
 # Exit statuses with which systemd says that it could not even begin: systemd.exec(5), "Process Exit Codes".
-_NOT_BEGUN = {
+NOT_BEGUN = {
     200: "its working directory can't be entered",
     203: "its program can't be executed",
     216: "its group does not exist",
@@ -62,7 +62,7 @@ def is_starting(unit: UnitView) -> bool:
 def failure_reason(unit: UnitView) -> str:
     """One sentence that says how the last run of a unit ended, from its Result and exit status."""
     if unit.result == "exit-code":
-        meaning = _NOT_BEGUN.get(unit.exec_main_status)
+        meaning = NOT_BEGUN.get(unit.exec_main_status)
         return f"its main process exited with status {unit.exec_main_status}" + (f" ({meaning})" if meaning else "")
     if unit.result in ("signal", "core-dump"):
         dumped = " and dumped core" if unit.result == "core-dump" else ""

@@ -32,6 +32,7 @@ LAYERS = (
     "jobs",
     "engine",
     "access answers configuration events peer polkit routes views",
+    "causes",
     "rules",
     "ports",
     "catalogue settings",
@@ -59,7 +60,7 @@ ONLY_IN = {
 }
 
 # These only compute: the same input gives the same output, always.
-PURE = ("catalogue", "edge", "model", "rules", "settings")
+PURE = ("catalogue", "causes", "edge", "model", "rules", "settings")
 IMPURE_IMPORTS = (
     "aiohttp",
     "asyncio",
