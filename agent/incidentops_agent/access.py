@@ -92,6 +92,16 @@ def actor(peer: Peer) -> Actor:
     return Actor(peer.uid, user, peer.pid, peer.pid_started, peer.program, peer.door, peer.note)
 
 
+def agent_actor() -> Actor:
+    """The agent itself, as the author of what it does unasked."""
+    uid = os.geteuid()
+    try:
+        user = pwd.getpwuid(uid).pw_name
+    except KeyError:
+        user = f"uid {uid}"
+    return Actor(uid, user, os.getpid(), None, "incidentops-agent", "agent")
+
+
 def foreign(hosts: Sequence[str], headers: Mapping[str, str], port: int | None) -> str:
     """Why a request can't come from a local tool but may come from a web page; empty when nothing speaks for that.
 

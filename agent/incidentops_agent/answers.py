@@ -7,9 +7,10 @@ answer. It also looks for what this API never uses: ranges, compression, cookies
 from __future__ import annotations
 
 import email.utils
+import json
 import time
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import HttpVersion11, web
 
@@ -73,3 +74,27 @@ class Whole(web.StreamResponse):
 
     async def write_eof(self, data: bytes = b"") -> None:
         """Nothing is left to be written."""
+
+
+class ApiError(Exception):
+    """An answer that says no. ``extra`` is added to the body."""
+
+    def __init__(self, status: int, kind: str, message: str, **extra: Any) -> None:
+        self.status = status
+        self.kind = kind
+        self.extra = extra
+        super().__init__(message)
+
+
+def reply(body: Any, status: int = 200) -> Whole:
+    return Whole(json.dumps(body).encode() + b"\n", status)
+
+
+def refusal(error: ApiError) -> Whole:
+    return reply({"kind": error.kind, "message": str(error), **error.extra}, error.status)
+
+
+def cut(request: web.BaseRequest) -> None:
+    """End a connection whose client takes nothing any more."""
+    if request.transport is not None:
+        request.transport.abort()

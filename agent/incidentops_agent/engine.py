@@ -8,6 +8,7 @@ import json
 import logging
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -16,13 +17,16 @@ from .events import Broker
 from .model import Health, ProbeOutcome, ProbeView, Resources, State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from .catalogue import Catalogue
     from .model import ProbeResult, ServiceSpec, UnitView
     from .ports import Exits, Meter, Metrics, Prober
 
 log = logging.getLogger(__name__)
+
+Transition = Callable[["Service", Health, Health, float], None]
+"""Is told of a service, its health before and after, and when, in seconds since the epoch."""
 
 SOON = 0.2
 """Seconds until the next probe when its answer would change the state."""
@@ -103,6 +107,7 @@ class Engine:
         self._problems: dict[str, str] = {}
         self._watchers: dict[str, asyncio.Task[None]] = {}
         self._changed: dict[str, asyncio.Event] = {}
+        self._transitions: list[Transition] = []
         self._body: bytes | None = None
         self._resources_at = 0.0
         self.broker = Broker(uuid.uuid4().hex[:12], self.snapshot)
@@ -249,7 +254,9 @@ class Engine:
                 quiet = False
             elif fresh.reason != service.health.reason:
                 quiet = False
-            service.health = fresh
+            before, service.health = service.health, fresh
+            for tell in self._transitions:
+                tell(service, before, fresh, self.now())
         self._body = None
         changed = self._changed.pop(service.spec.name, None)
         if changed is not None:
@@ -260,6 +267,10 @@ class Engine:
         if shown != service.shown:
             service.shown = shown
             self.broker.publish("service", {"name": service.spec.name, **shown})
+
+    def on_transition(self, tell: Transition) -> None:
+        """Have ``tell`` called, within the turn of the event loop, after each change of a service's state or reason."""
+        self._transitions.append(tell)
 
     # -- waiting
 

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class State(StrEnum):
@@ -172,9 +176,11 @@ class Actor:
 
 @dataclass(frozen=True, slots=True)
 class AuditRow:
-    """One line of the audit trail. An action writes a ``requested`` row before it acts and a ``finished`` row after.
+    """One line of the audit trail. An action writes a ``requested`` row before it acts and a ``finished`` row after;
+    what is a fact and no action is one row, ``noted``.
 
     ``at`` is seconds since the epoch, ``duration`` seconds. ``sentence`` is what the action log shows, empty for none.
+    ``incident`` is the id of the incident that it belongs to; ``detail`` is JSON, whatever the action has to keep.
     """
 
     action_id: str
@@ -189,6 +195,8 @@ class AuditRow:
     job_id: int | None = None
     invocation_id: str = ""
     duration: float | None = None
+    incident: str = ""
+    detail: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

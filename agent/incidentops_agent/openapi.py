@@ -8,7 +8,7 @@ from typing import Any
 from . import __version__
 from .routes import ROUTES, Route
 
-ARRAYS = ("audit", "journal", "logs")
+ARRAYS = ("audit.rows", "services.logs", "streams.journal")
 """The handlers whose answer is a list."""
 
 ERRORS = {
@@ -50,7 +50,7 @@ def _operation(route: Route) -> dict[str, Any]:
             "description": "The same key gives the same answer without acting again.",
             "schema": {"type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[!-~]+$"},
         })  # fmt: skip
-    if route.handler == "events":
+    if route.handler == "streams.events":
         parameters.append({"name": "Last-Event-ID", "in": "header", "schema": {"type": "string"}})
     return {
         "operationId": route.handler,

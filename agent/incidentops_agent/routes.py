@@ -1,6 +1,7 @@
 """The API as one table: method, path, the level that a caller needs, and what it is for.
 
-The handlers are the methods of api.Api with the names given here; openapi.json is made from the same table.
+A handler is named by its subject and method: ``actions.start`` is ``start`` of the class in handlers/actions.py.
+openapi.json is made from the same table.
 """
 
 from __future__ import annotations
@@ -36,29 +37,31 @@ _O, _R = Level.OPERATE, Level.OBSERVE
 
 # fmt: off
 ROUTES = (
-    Route("GET", "/health", Level.ANONYMOUS, "health", "Whether the agent itself is well", _OK),
-    Route("GET", "/openapi.json", _R, "openapi", "This description of the API", _OK),
-    Route("GET", "/services", _R, "services", "All services with their states", _OK),
-    Route("GET", "/services/{service}", _R, "service", "One service, its log and what a stop takes down with it",
+    Route("GET", "/health", Level.ANONYMOUS, "agent.health", "Whether the agent itself is well", _OK),
+    Route("GET", "/openapi.json", _R, "agent.openapi", "This description of the API", _OK),
+    Route("GET", "/services", _R, "services.every", "All services with their states", _OK),
+    Route("GET", "/services/{service}", _R, "services.one", "One service, its log and what a stop takes down with it",
           {**_OK, **_SERVICE}),
-    Route("GET", "/system", _R, "system", "CPU, memory, disk, load and pressure of the machine", _OK),
-    Route("GET", "/events", _R, "events", "Changes as server-sent events: a snapshot first, then what changes", _OK,
-          media="text/event-stream"),
-    Route("GET", "/metrics", _R, "metrics", "Prometheus metrics", _OK, media="text/plain"),
-    Route("GET", "/logs/{service}", _R, "logs", "The action log of a service, oldest first", {**_OK, **_SERVICE}),
-    Route("GET", "/audit", _R, "audit", "The audit trail, newest row first",
+    Route("GET", "/system", _R, "agent.system", "CPU, memory, disk, load and pressure of the machine", _OK),
+    Route("GET", "/events", _R, "streams.events", "Changes as server-sent events: a snapshot first, then what changes",
+          _OK, media="text/event-stream"),
+    Route("GET", "/metrics", _R, "agent.metrics", "Prometheus metrics", _OK, media="text/plain"),
+    Route("GET", "/logs/{service}", _R, "services.logs", "The action log of a service, oldest first",
+          {**_OK, **_SERVICE}),
+    Route("GET", "/audit", _R, "audit.rows", "The audit trail, newest row first",
           {**_OK, 400: "A query parameter is wrong.", **_SERVICE, 503: "The audit trail can't be read."},
           query=("service", "limit", "before")),
-    Route("GET", "/journal/{service}", _O, "journal", "The unit's journal, oldest line first; follow=1 streams it",
+    Route("GET", "/journal/{service}", _O, "streams.journal",
+          "The unit's journal, oldest line first; follow=1 streams it",
           {**_OK, 400: "A query parameter is wrong.", **_SERVICE, 503: "The journal can't be read."},
           query=("lines", "follow")),
-    Route("POST", "/ping/{service}", _O, "ping", "Probe a service now",
+    Route("POST", "/ping/{service}", _O, "actions.ping", "Probe a service now",
           {200: "It answers.", **_SERVICE, 503: "It is down."}),
-    Route("POST", "/start/{service}", _O, "start", "Start a service and wait until it answers", _CHANGE),
-    Route("POST", "/stop/{service}", _O, "stop", "Stop a service and wait until it is down", _CHANGE),
-    Route("POST", "/restart/{service}", _O, "restart", "Restart a service and wait until it answers", _CHANGE),
-    Route("POST", "/remediate", _O, "remediate", "Bring back what is down, in dependency order", _OK),
-    Route("POST", "/incident/{service}", _O, "incident", "Break a service: its unit is stopped", _CHANGE),
-    Route("POST", "/resolve/{service}", _O, "resolve", "Bring a broken service back", _CHANGE),
+    Route("POST", "/start/{service}", _O, "actions.start", "Start a service and wait until it answers", _CHANGE),
+    Route("POST", "/stop/{service}", _O, "actions.stop", "Stop a service and wait until it is down", _CHANGE),
+    Route("POST", "/restart/{service}", _O, "actions.restart", "Restart a service and wait until it answers", _CHANGE),
+    Route("POST", "/remediate", _O, "actions.remediate", "Bring back what is down, in dependency order", _OK),
+    Route("POST", "/incident/{service}", _O, "actions.incident", "Break a service: its unit is stopped", _CHANGE),
+    Route("POST", "/resolve/{service}", _O, "actions.resolve", "Bring a broken service back", _CHANGE),
 )
 # fmt: on

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from .answers import head
-from .api import ApiError, refusal
+from .answers import ApiError, head, refusal
 from .model import Peer
 from .peer import SockDiag, tcp_peer, unix_peer
 

@@ -99,6 +99,8 @@ def audit_row(row: AuditRow) -> dict[str, Any]:
         "job_id": row.job_id,
         "invocation_id": row.invocation_id,
         "duration_seconds": round(row.duration, 4) if row.duration is not None else None,
+        "incident": row.incident,
+        "detail": dict(row.detail),
     }
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from api.agent import running
 from golden import hold
-from incidentops_agent import api
+from incidentops_agent.handlers import streams
 from samples import NOW, spec
 from waiting import soon
 
@@ -105,7 +105,7 @@ async def test_commands(tmp_path: Path) -> None:
 
 async def test_events(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One event of each kind, in the order of a real stream."""
-    monkeypatch.setattr(api, "HEARTBEAT", 0.05)
+    monkeypatch.setattr(streams, "HEARTBEAT", 0.05)
     async with running(tmp_path, [spec("redis")], now=lambda: NOW) as agent, agent.events() as stream:
         found = [await stream.next()]
         await agent.post("/stop/redis")

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from api.agent import running
 from api.http11 import Events, host_of, request_bytes
-from incidentops_agent import api, events
+from incidentops_agent import events
+from incidentops_agent.handlers import streams
 from incidentops_agent.model import JournalEntry
 from samples import NOW
 from waiting import soon
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 async def test_first_the_snapshot_then_every_change_then_a_sign_of_life(
     tmp_path: Path, door: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(api, "HEARTBEAT", 0.05)
+    monkeypatch.setattr(streams, "HEARTBEAT", 0.05)
     async with running(tmp_path) as agent, agent.events(door=door) as stream:
         kind, data = await stream.next()
         assert (kind, sorted(data["services"])) == ("snapshot", ["chaos", "postgres", "rabbitmq", "redis", "worker"])
@@ -93,7 +94,7 @@ async def test_after_a_gap_the_snapshot_comes_again(tmp_path: Path, last_id: str
 
 
 async def test_a_probe_that_only_took_another_time_is_no_news(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api, "HEARTBEAT", 0.2)
+    monkeypatch.setattr(streams, "HEARTBEAT", 0.2)
     async with running(tmp_path) as agent, agent.events() as stream:
         await stream.next()
         asked = len(agent.prober.asked)
@@ -104,7 +105,7 @@ async def test_a_probe_that_only_took_another_time_is_no_news(tmp_path: Path, mo
 async def test_a_reader_that_takes_nothing_is_cut_off_and_held_no_more_than_its_bound(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(api, "STALLED", 0.2)
+    monkeypatch.setattr(streams, "STALLED", 0.2)
     async with running(tmp_path) as agent, agent.connected() as slow:
         slow.send(request_bytes("GET", "/events", "localhost"))
         await soon(lambda: agent.engine.broker.readers == 1)
@@ -188,7 +189,7 @@ async def test_a_wrong_query_of_the_journal_is_refused(tmp_path: Path, query: st
 
 
 async def test_the_journal_is_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api, "HEARTBEAT", 0.05)
+    monkeypatch.setattr(streams, "HEARTBEAT", 0.05)
     async with running(tmp_path) as agent:
         agent.journal.entries = [entry(1)]
         async with agent.connected() as connection:

@@ -26,29 +26,35 @@ LAYERS = (
     "credentials probes.base",
     "server",
     "api",
-    "actions openapi",
+    "handlers.actions handlers.agent handlers.audit handlers.services handlers.streams",
+    "actions lookup openapi",
     "remediation",
     "recorder",
     "jobs",
     "engine",
+    "bodies queries",
     "access answers configuration events peer polkit routes views",
     "causes",
     "rules",
     "ports",
     "catalogue settings",
     "edge model",
-    "probes",
+    "handlers probes",
 )
 
 # Programs of their own inside the agent's package: they share nothing with the daemon but the package's version.
 ISLANDS = ("cli", "bus_worker")
 ISLAND_OF = {"_pystemd": "bus_worker", "bus_records": "bus_worker"}
 
+HANDLERS = next(tuple(line.split()) for line in LAYERS if line.startswith("handlers."))
+OPERATIONS = ("actions", "remediation")
+"""What acts on the services."""
+
 # Only these modules of the agent may import these.
 ONLY_IN = {
-    f"{AGENT}.engine": ("actions", "api", "app", "jobs", "metrics", "recorder", "remediation"),
-    "aiohttp": ("answers", "api", "server", "probes.http"),
-    "aiohttp.web": ("answers", "api", "server"),
+    f"{AGENT}.engine": (*OPERATIONS, "api", "app", "jobs", "lookup", "metrics", "recorder", *HANDLERS),
+    "aiohttp": ("answers", "api", "bodies", "probes.http", "queries", "server", *HANDLERS),
+    "aiohttp.web": ("answers", "api", "bodies", "queries", "server", *HANDLERS),
     "pika": ("probes.amqp", "probes.worker"),
     "prometheus_client": ("metrics",),
     "psutil": ("system",),

@@ -1,0 +1,65 @@
+"""What operators ask for. Each answer is given when the action is over."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from .. import access, lookup
+from ..answers import ApiError, reply
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from aiohttp import web
+
+    from ..actions import Actions
+    from ..engine import Engine
+    from ..model import Actor, Peer
+
+_CODES = {"not-installed": 409, "masked": 409, "superseded": 409, "unresponsive": 409, "not-permitted": 503}
+
+
+class ActionHandlers:
+    def __init__(self, engine: Engine, actions: Actions) -> None:
+        self._engine = engine
+        self._actions = actions
+
+    async def ping(self, request: web.BaseRequest, parameter: str, peer: Peer) -> web.StreamResponse:
+        lookup.service(self._engine, parameter)
+        who = access.actor(peer)
+        return await self._run(request, lambda: self._actions.ping(parameter, who), who)
+
+    async def start(self, request: web.BaseRequest, parameter: str, peer: Peer) -> web.StreamResponse:
+        return await self._change(request, parameter, peer, "start")
+
+    async def stop(self, request: web.BaseRequest, parameter: str, peer: Peer) -> web.StreamResponse:
+        return await self._change(request, parameter, peer, "stop")
+
+    async def restart(self, request: web.BaseRequest, parameter: str, peer: Peer) -> web.StreamResponse:
+        return await self._change(request, parameter, peer, "restart")
+
+    async def incident(self, request: web.BaseRequest, parameter: str, peer: Peer) -> web.StreamResponse:
+        return await self._change(request, parameter, peer, "incident")
+
+    async def resolve(self, request: web.BaseRequest, parameter: str, peer: Peer) -> web.StreamResponse:
+        return await self._change(request, parameter, peer, "resolve")
+
+    async def remediate(self, request: web.BaseRequest, _parameter: str, peer: Peer) -> web.StreamResponse:
+        who = access.actor(peer)
+        return await self._run(request, lambda: self._actions.remediate(who), who)
+
+    async def _change(self, request: web.BaseRequest, name: str, peer: Peer, action: str) -> web.StreamResponse:
+        lookup.service(self._engine, name)
+        who = access.actor(peer)
+        return await self._run(request, lambda: self._actions.change(name, action, who), who)
+
+    async def _run(
+        self, request: web.BaseRequest, what: Callable[[], Awaitable[dict[str, Any]]], who: Actor
+    ) -> web.StreamResponse:
+        key = request.headers.get("Idempotency-Key", "")
+        if key and not re.fullmatch(r"[!-~]{1,128}", key):
+            raise ApiError(400, "malformed", "cannot take the Idempotency-Key; give 1 to 128 printable characters")
+        answer = await self._actions.run(what, who, key, request.path)
+        failed = "kind" in answer
+        return reply(answer, _CODES.get(answer["kind"], 503) if failed else 200)

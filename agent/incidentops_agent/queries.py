@@ -1,0 +1,38 @@
+"""What a request's query says, held against what its route takes."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from .answers import ApiError
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+
+def only(request: web.BaseRequest, *known: str) -> None:
+    """Refuse a query parameter that the route does not know.
+
+    Raises:
+        ApiError: 400.
+    """
+    unknown = set(request.query) - set(known)
+    if unknown:
+        wrong = min(unknown)[:50]
+        listed = ", ".join(known) or "none"
+        raise ApiError(400, "malformed", f"cannot take the query parameter {wrong!r}; use {listed}")
+
+
+def whole(request: web.BaseRequest, name: str, default: int | None) -> int | None:
+    """A query parameter that is a whole number of 0 or more.
+
+    Raises:
+        ApiError: 400.
+    """
+    given = request.query.get(name)
+    if given is None:
+        return default
+    if not re.fullmatch(r"[0-9]{1,15}", given):
+        raise ApiError(400, "malformed", f"cannot take {name}={given[:50]!r}; give a whole number, 0 or more")
+    return int(given)
