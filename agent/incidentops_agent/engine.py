@@ -9,7 +9,7 @@ import logging
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from . import rules, views
@@ -385,6 +385,6 @@ class Engine:
             service.used_at = now
         groups = [service.unit.control_group if service.unit else "" for service in due]
         for service, used in zip(due, await asyncio.gather(*map(self._meter.read, groups)), strict=True):
-            if used != service.used:
-                service.used = used
-                self._update(service)
+            same = used == service.used
+            service.used = replace(used, read_at=now) if used is not None else None
+            self._update(service, quiet=same)

@@ -136,12 +136,16 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """What a unit's processes use. ``cpu_seconds`` counts since they started. ``source``: cgroup or processes."""
+    """What a unit's processes use. ``cpu_seconds`` counts since they started. ``source``: cgroup or processes.
+
+    ``read_at`` is when that was, seconds since the epoch; not compared, as the same figures a moment later are no news.
+    """
 
     memory_bytes: int
     cpu_seconds: float
     tasks: int
     source: str
+    read_at: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

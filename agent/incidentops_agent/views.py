@@ -48,6 +48,7 @@ def resources(used: Resources | None) -> dict[str, Any]:
         "cpu_seconds": round(used.cpu_seconds, 3) if used else None,
         "tasks": used.tasks if used else None,
         "source": used.source if used else None,
+        "read_at": iso(used.read_at) if used else None,
     }
 
 

@@ -41,6 +41,7 @@ def text(state: State, name: str) -> str:
         ("latency", wording.latency(service.probe.latency)),
         ("memory", wording.size(service.resources.memory)),
         ("cpu", wording.percent(card.cpu_percent)),
+        ("read", wording.exact(service.resources.at) if service.resources.at is not None else ""),
         ("depends on", ", ".join(service.depends_on)),
         ("needed by", ", ".join(state.dependants(name))),
     ]

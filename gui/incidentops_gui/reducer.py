@@ -254,13 +254,14 @@ def _take(before: Card | None, service: Service) -> Card:
 
 
 def _measure(card: Card, at: float) -> Card:
-    """The unit's share of a processor since the reading before; only what was read just now counts."""
+    """The unit's share of a processor since the reading before; ``at`` is our time, for an agent that tells none."""
     cpu = card.service.resources.cpu
     if cpu is None:
         return card
-    if card.cpu_read is None:
+    at = card.service.resources.at or at
+    elapsed = at - card.cpu_read[0] if card.cpu_read is not None else -1.0
+    if card.cpu_read is None or elapsed < 0:  # a clock that was set back begins anew
         return replace(card, cpu_read=(at, cpu))
-    elapsed = at - card.cpu_read[0]
     if elapsed < CPU_INTERVAL:
         return card
     share = max(cpu - card.cpu_read[1], 0.0) / elapsed * 100.0

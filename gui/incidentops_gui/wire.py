@@ -155,11 +155,13 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """``memory`` is bytes, ``cpu`` seconds of processor time since the start; None when not known."""
+    """``memory`` is bytes, ``cpu`` seconds of processor time since the start, ``at`` when they were read in seconds
+    since the epoch by the agent's clock; None when not known, as ``at`` is of an agent that does not tell."""
 
     memory: float | None = None
     cpu: float | None = None
     tasks: int = 0
+    at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +221,15 @@ def _probe(fields: Fields) -> Probe:
     )
 
 
+def _resources(fields: Fields) -> Resources:
+    return Resources(
+        memory=fields.number_or_none("memory_bytes"),
+        cpu=fields.number_or_none("cpu_seconds"),
+        tasks=fields.whole_or("tasks"),
+        at=fields.time_or_none("read_at") if fields.has("read_at") else None,
+    )
+
+
 def _unit(fields: Fields) -> Unit:
     return Unit(
         name=fields.text("name"),
@@ -240,7 +251,6 @@ def service(name: str, fields: Fields) -> Service:
     status = fields.text("status")
     if status not in ("up", "down"):
         raise WireError(f"services.{name}.status is neither up nor down but {status[:40]!r}")
-    used = fields.section("resources")
     return Service(
         name=name,
         title=fields.text("title"),
@@ -254,9 +264,7 @@ def service(name: str, fields: Fields) -> Service:
         depends_on=fields.texts("depends_on"),
         busy=_busy(fields.section_or_none("busy")),
         probe=_probe(fields.section("probe")),
-        resources=Resources(
-            used.number_or_none("memory_bytes"), used.number_or_none("cpu_seconds"), used.whole_or("tasks")
-        ),
+        resources=_resources(fields.section("resources")),
         unit=_unit(fields.section("unit")),
     )
 

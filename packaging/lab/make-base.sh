@@ -22,6 +22,9 @@ for unit in apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub
     ln -sf /dev/null "$target/etc/systemd/system/$unit"
 done
 
+# An ssh server that nobody asked for is a door; a test that needs it starts it.
+systemctl --quiet --root="$target" disable ssh.service ssh.socket
+
 # Debian orders rabbitmq-server after epmd.socket only: at shutdown epmd goes first, and rabbitmqctl
 # then searches for the node for 5 s.
 mkdir "$target/etc/systemd/system/rabbitmq-server.service.d"

@@ -103,7 +103,9 @@ async def test_one_service_with_what_a_stop_of_it_takes_down(tmp_path: Path) -> 
         assert found["stops_with"] == ["a.service", "b.service"]
         assert found["dependants"] == ["worker"]
         assert found["log"] == []
-        assert found["resources"] == {"memory_bytes": 12345678, "cpu_seconds": 1.5, "tasks": 3, "source": "processes"}
+        used = found["resources"]
+        assert re.fullmatch(INSTANT + r"\.\d{3}Z", used.pop("read_at"))
+        assert used == {"memory_bytes": 12345678, "cpu_seconds": 1.5, "tasks": 3, "source": "processes"}
 
 
 @pytest.mark.parametrize(

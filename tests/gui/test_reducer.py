@@ -117,6 +117,20 @@ def test_the_share_of_a_processor_is_measured_between_readings(live: State) -> N
     assert len(state.cards["redis"].cpu_history) == 1, "too short to measure over"
 
 
+def test_the_share_of_a_processor_is_measured_by_the_agents_own_times(live: State) -> None:
+    def read(seconds: float, at: float) -> dict[str, wire.Service]:
+        return {"redis": redis(resources=wire.Resources(1e6, seconds, 1, at))}
+
+    state, _ = reduce(facts.FiguresRead(read(10.0, 500.0), NOW), live)
+    state, _ = reduce(facts.FiguresRead(read(10.0, 500.0), NOW + 6), state)
+    assert state.cards["redis"].cpu_percent is None, "the same reading again is none"
+    state, _ = reduce(facts.FiguresRead(read(11.0, 510.0), NOW + 12), state)
+    assert state.cards["redis"].cpu_percent == pytest.approx(10.0)
+    state, _ = reduce(facts.FiguresRead(read(12.0, 400.0), NOW + 18), state)
+    state, _ = reduce(facts.FiguresRead(read(13.0, 420.0), NOW + 24), state)
+    assert state.cards["redis"].cpu_history == pytest.approx((10.0, 5.0)), "a clock that was set back"
+
+
 def test_histories_have_an_end(live: State) -> None:
     state = live
     system = wire.system(answer("system"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -74,6 +75,20 @@ def test_what_is_not_live_is_grey_and_says_so(desk: Desk, agent: FakeAgent) -> N
     agent.open()
     desk.until(lambda: desk.card("redis").led.role == "good")
     assert not banner.isVisible()
+
+
+def test_memory_and_cpu_say_when_they_were_read(desk: Desk, agent: FakeAgent) -> None:
+    used = {"memory_bytes": 5 << 20, "cpu_seconds": 1.0, "tasks": 1, "source": "cgroup"}
+    agent.change("redis", push=False, resources={**used, "read_at": "2026-11-24T22:29:58Z"})
+    agent.change("postgres", push=False, resources=used)
+    desk.live()
+
+    def hints(name: str) -> list[str]:
+        return [row.hint for row in desk.card(name).figures.rows if row.name in ("Memory", "CPU")]
+
+    at = wording.exact(datetime.fromisoformat("2026-11-24T22:29:58Z").timestamp())
+    assert hints("redis") == [f"Read at {at}", f"Share of one processor\nRead at {at}"]
+    assert hints("postgres") == ["", "Share of one processor"], "an agent that does not tell"
 
 
 def test_a_service_whose_systemd_is_silent_is_grey_alone(desk: Desk, agent: FakeAgent) -> None:

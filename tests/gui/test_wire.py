@@ -25,6 +25,19 @@ def test_a_real_answer_of_services_is_understood() -> None:
     assert found["worker"].depends_on == ("postgres", "rabbitmq", "redis")
 
 
+def test_figures_say_when_they_were_read() -> None:
+    found = golden("services")
+    used = found["redis"]["resources"]
+    assert used["read_at"] is None
+    used.update(memory_bytes=4096, cpu_seconds=1.5, tasks=2, read_at="2026-11-24T12:00:00.250Z")
+    assert wire.services(found)["redis"].resources == wire.Resources(4096, 1.5, 2, 1795521600.25)
+    del used["read_at"]  # an agent of before
+    assert wire.services(found)["redis"].resources.at is None
+    used["read_at"] = "noon"
+    with pytest.raises(wire.WireError, match=r"redis\.resources\.read_at is not a time"):
+        wire.services(found)
+
+
 def test_a_real_event_stream_is_understood() -> None:
     events = sse.Parser().feed((ANSWERS / "events.sse").read_bytes())
     kinds = [event.kind for event in events]

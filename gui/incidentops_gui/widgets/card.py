@@ -191,12 +191,12 @@ class CardWidget(QFrame):
             Row(tr("Started"), wording.ago(service.started, there), started),
             Row(tr("Probe"), wording.latency(service.probe.latency), self._probe_hint(card), card.latency),
             Row(tr("Recovery"), wording.recovery(service.recovery), tr("What brings it back when it dies")),
-            Row(tr("Memory"), wording.size(service.resources.memory if runs else None)),
+            Row(tr("Memory"), wording.size(service.resources.memory if runs else None), self._used_hint(card, "")),
             Row(tr("Needed by"), needed_by, tr("Needed by: {names}").format(names=needed_by)),
             Row(
                 tr("CPU"),
                 wording.percent(share),
-                tr("Share of one processor"),
+                self._used_hint(card, tr("Share of one processor")),
                 card.cpu_history,
             ),
         )
@@ -207,6 +207,13 @@ class CardWidget(QFrame):
         probe = card.service.probe
         when = wording.exact(probe.at)
         return tr("{kind} probe: {outcome}, last at {time}").format(kind=probe.kind, outcome=probe.outcome, time=when)
+
+    @staticmethod
+    def _used_hint(card: Card, text: str) -> str:
+        """What the figure is, and of when: they are read now and then, and none is newer than it says."""
+        at = card.service.resources.at
+        when = tr("Read at {time}").format(time=wording.exact(at)) if at is not None else ""
+        return "\n".join(part for part in (text, when) if part)
 
     def _show_message(self, card: Card, state: State) -> None:
         note, service = card.note, card.service
