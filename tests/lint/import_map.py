@@ -34,6 +34,8 @@ LAYERS = (
     "engine",
     "bodies queries",
     "access answers configuration events peer polkit routes views",
+    "reliability",
+    "history incident",
     "causes",
     "rules",
     "ports",
@@ -66,7 +68,7 @@ ONLY_IN = {
 }
 
 # These only compute: the same input gives the same output, always.
-PURE = ("catalogue", "causes", "edge", "model", "rules", "settings")
+PURE = ("catalogue", "causes", "edge", "history", "incident", "model", "reliability", "rules", "settings")
 IMPURE_IMPORTS = (
     "aiohttp",
     "asyncio",
