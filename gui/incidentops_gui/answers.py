@@ -5,16 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from .wire import Fields, WireError, parse, texts
+from .fields import Fields, WireError, parse, texts
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """An answer that says no: ``kind`` is stable, ``message`` a sentence for a person, ``status`` the HTTP code."""
+    """An answer that says no: ``kind`` is stable, ``message`` a sentence for a person, ``status`` the HTTP code.
+
+    ``plan`` and ``difference`` are of a plan that fits no more: the one that would now, and what is different.
+    """
 
     status: int
     kind: str
     message: str
+    plan: str = ""
+    difference: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,21 +48,29 @@ class Ping:
 
 @dataclass(frozen=True, slots=True)
 class Step:
+    """One step of a remediation; what follows the reason is told since agents plan. ``duration`` is seconds."""
+
     service: str
     action: str
     outcome: str
     reason: str
+    cause: str = ""
+    sentence: str = ""
+    level: int = 0
+    verified: bool = False
+    duration: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Remediation:
-    """What remediation did, in the order in which it was done."""
+    """What remediation did, in the order in which it was done; ``plan`` is the id of the plan that was run."""
 
     status: str
     remediated: tuple[str, ...]
     skipped: tuple[str, ...]
     steps: tuple[Step, ...]
     recorded: bool
+    plan: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +98,8 @@ def problem(status: int, body: bytes) -> Problem:
     """An error answer; also one that did not come from an agent."""
     try:
         fields = Fields(parse(body), "")
-        return Problem(status, fields.text("kind"), fields.text("message"))
+        difference = fields.texts("difference") if fields.has("difference") else ()
+        return Problem(status, fields.text("kind"), fields.text("message"), fields.text_or("plan"), difference)
     except WireError:
         text = body.decode(errors="replace").strip().splitlines()
         first = text[0][:200] if text else ""
@@ -118,16 +132,27 @@ def ping(value: Any) -> Ping:
 
 def remediation(value: Any) -> Remediation:
     fields = Fields(value, "")
-    steps = tuple(
-        Step(one.text("service"), one.text("action"), one.text("outcome"), one.text_or("reason"))
-        for one in fields.sections("steps")
-    )
     return Remediation(
         status=fields.text("status"),
         remediated=fields.texts("services_remediated"),
         skipped=fields.texts("services_skipped"),
-        steps=steps,
+        steps=tuple(_step(one) for one in fields.sections("steps")),
         recorded=fields.flag("recorded"),
+        plan=fields.text_or("plan"),
+    )
+
+
+def _step(fields: Fields) -> Step:
+    return Step(
+        service=fields.text("service"),
+        action=fields.text("action"),
+        outcome=fields.text("outcome"),
+        reason=fields.text_or("reason"),
+        cause=fields.text_or("cause"),
+        sentence=fields.text_or("sentence"),
+        level=fields.whole_or("level"),
+        verified=fields.has("verified") and fields.flag("verified"),
+        duration=fields.number_or_none("duration_seconds") if fields.has("duration_seconds") else None,
     )
 
 

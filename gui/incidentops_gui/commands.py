@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 import uuid
@@ -11,7 +12,7 @@ from urllib.parse import quote
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from . import answers, facts, wire, wording
+from . import answers, facts, fields, wire, wording
 from .failure import Failure
 from .translate import tr
 
@@ -36,12 +37,13 @@ READING_MOST = 4
 class Commands(QObject):
     """Talks to one agent on behalf of the operator.
 
-    ``started`` (service) and ``remediated`` (answers.Remediation) ask for the contract's popups; ``sent`` (service,
-    action) is emitted when the bytes of a command are on the wire.
+    ``started`` (service) and ``remediated`` (answers.Remediation) ask for the contract's popups; ``refused`` (service,
+    action, answers.Problem) when the agent says no; ``sent`` (service, action) when the bytes are on the wire.
     """
 
     started = Signal(str)
     remediated = Signal(object)
+    refused = Signal(str, str, object)
     sent = Signal(str, str)
 
     def __init__(self, target: Target, store: Store, read_only: bool, parent: QObject | None = None) -> None:
@@ -84,14 +86,17 @@ class Commands(QObject):
         done = self._on_pinged if action == "ping" else self._on_changed
         self._post(f"/{action}/{quote(service, safe='')}", service, action, done)
 
-    def remediate(self) -> None:
-        """Bring back all that is down."""
+    def remediate(self, plan: str = "") -> None:
+        """Bring back all that is down; with the id of a plan, by exactly that one or not at all."""
         state = self._store.state
         if self.read_only or state.remediating is not None or not state.connection.live:
             return
-        self._post("/remediate", "", "remediate", self._on_remediated)
+        body = json.dumps({"plan": plan}).encode() if plan else b""
+        self._post("/remediate", "", "remediate", self._on_remediated, body)
 
-    def _post(self, path: str, service: str, action: str, done: Callable[[str, str, object], None]) -> None:
+    def _post(
+        self, path: str, service: str, action: str, done: Callable[[str, str, object], None], body: bytes = b""
+    ) -> None:
         key = uuid.uuid4().hex
         log.info("POST %s, key %s", path, key)
         call = self._call()
@@ -99,19 +104,20 @@ class Commands(QObject):
         call.finished.connect(partial(self._on_answer, service, action, done))
         call.failed.connect(partial(self._on_lost, service, action))
         self._store.apply(facts.Asked(service, action, key, time.time()))
-        call.start("POST", path, ACT_IDLE, {"Idempotency-Key": key})
+        call.start("POST", path, ACT_IDLE, {"Idempotency-Key": key}, body)
 
     def _on_answer(
         self, service: str, action: str, done: Callable[[str, str, object], None], status: int, body: bytes
     ) -> None:
         try:
             if status == 200:
-                done(service, action, wire.parse(body))
+                done(service, action, fields.parse(body))
                 return
             told = answers.problem(status, body)
             kind, message = told.kind, told.message
             log.info("POST %s %s: %s, %s", action, service, kind, message)
-        except wire.WireError as error:
+            self.refused.emit(service, action, told)
+        except fields.WireError as error:
             kind, message = "incompatible", tr("cannot understand the agent's answer: {error}").format(error=error)
         self._store.apply(facts.Refused(service, action, kind, message, time.time()))
 
@@ -144,8 +150,8 @@ class Commands(QObject):
         def answered(status: int, body: bytes) -> None:
             try:
                 if status == 200:
-                    take(wire.parse(body))
-            except wire.WireError:
+                    take(fields.parse(body))
+            except fields.WireError:
                 pass  # the stream is what tells of another version
             finally:
                 if after is not None:

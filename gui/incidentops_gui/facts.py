@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from . import answers, wire
+    from .incidents import Incident
     from .state import Phase, Trouble
 
 
@@ -41,6 +42,12 @@ class ActionDone:
     """Somebody's action ended; ours are among them."""
 
     action: wire.Action
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentChanged:
+    incident: Incident
     at: float
 
 
@@ -132,6 +139,7 @@ Fact = (
     | SystemSampled
     | AgentChanged
     | ActionDone
+    | IncidentChanged
     | Heartbeat
     | LinkChanged
     | FiguresRead

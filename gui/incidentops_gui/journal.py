@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt, QTimer, Signal
 
-from . import answers, details, sse, wire
+from . import answers, details, fields, sse
 from .failure import Failure
 from .translate import tr
 from .transport import Exchange
@@ -84,8 +84,8 @@ class Feed(QObject):
             self._body += data
             return
         try:
-            found = [answers.entry(wire.parse(one.data)) for one in self._parser.feed(data) if one.kind == "entry"]
-        except (wire.WireError, sse.StreamError) as error:
+            found = [answers.entry(fields.parse(one.data)) for one in self._parser.feed(data) if one.kind == "entry"]
+        except (fields.WireError, sse.StreamError) as error:
             self.close()
             self.failed.emit(str(error))
             return

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QFileSystemWatcher, QObject, QTimer, Signal
 
-from . import answers, diagnosis, facts, sse, wire
+from . import answers, diagnosis, facts, fields, sse, wire
 from .failure import Failure
 from .hosts import Way
 from .state import Phase, Trouble
@@ -154,7 +154,7 @@ class Link(QObject):
                 if time.monotonic() > until and self._events:
                     self._drain.start()
                     return
-        except wire.WireError as error:
+        except fields.WireError as error:
             self._incompatible(str(error))
 
     def _take(self, event: sse.Event) -> None:
@@ -164,20 +164,24 @@ class Link(QObject):
         if event.kind == "heartbeat":
             apply(facts.Heartbeat(at))
         elif event.kind == "service":
-            fields = wire.Fields(wire.parse(event.data), "")
-            apply(facts.ServiceChanged(wire.service(fields.text("name"), fields), at))
+            about = fields.Fields(fields.parse(event.data), "")
+            apply(facts.ServiceChanged(wire.service(about.text("name"), about), at))
         elif event.kind == "snapshot":
             self._patience.stop()
             log.info("%s: live", self.target.text)
             self._failures, self._was_silent = 0, False
-            apply(facts.Snapshot(wire.snapshot(wire.parse(event.data)), at))
+            apply(facts.Snapshot(wire.snapshot(fields.parse(event.data)), at))
             self.opened.emit()
         elif event.kind == "system":
-            apply(facts.SystemSampled(wire.system(wire.parse(event.data)), at))
+            apply(facts.SystemSampled(wire.system(fields.parse(event.data)), at))
         elif event.kind == "action":
-            apply(facts.ActionDone(wire.action(wire.parse(event.data)), at))
+            apply(facts.ActionDone(wire.action(fields.parse(event.data)), at))
+        elif event.kind == "incident":
+            from . import incidents  # not before an agent has some
+
+            apply(facts.IncidentChanged(incidents.incident(fields.parse(event.data)), at))
         elif event.kind == "agent":
-            apply(facts.AgentChanged(wire.agent(wire.Fields(wire.parse(event.data), "agent")), at))
+            apply(facts.AgentChanged(wire.agent(fields.Fields(fields.parse(event.data), "agent")), at))
         # Kinds of a newer agent are left alone.
 
     # -- what does not come

@@ -20,11 +20,14 @@ CLOCKS_APART = 2.0
 """Seconds by which the agent's clock may differ from ours before we correct for it."""
 CPU_INTERVAL = 3.0
 """Seconds over which a unit's share of a processor is measured at least."""
+CLOSED_MOST = 50
+"""Incidents that are remembered after they were closed; the agent has them all."""
 
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What is different. ``cards``: their names; ``roster``: which cards there are; ``logs``: logs to read anew."""
+    """What is different. ``cards``: their names; ``roster``: which cards there are; ``logs``: logs to read anew;
+    ``incidents``: their ids."""
 
     cards: frozenset[str] = frozenset()
     roster: bool = False
@@ -33,6 +36,7 @@ class Changes:
     agent: bool = False
     remediation: bool = False
     logs: frozenset[str] = frozenset()
+    incidents: frozenset[str] = frozenset()
 
     def __or__(self, other: Changes) -> Changes:
         return Changes(
@@ -43,6 +47,7 @@ class Changes:
             self.agent or other.agent,
             self.remediation or other.remediation,
             self.logs | other.logs,
+            self.incidents | other.incidents,
         )
 
 
@@ -76,10 +81,16 @@ def _snapshot(fact: facts.Snapshot, state: State) -> tuple[State, Changes]:
         cards=cards,
         agent=fact.snapshot.agent,
         clock_offset=offset if abs(offset) > CLOCKS_APART else 0.0,
+        incidents=fact.snapshot.incidents,
     )
     names = frozenset(cards)
     return after, Changes(
-        cards=names, roster=names != set(state.cards), connection=True, agent=after.agent != state.agent, logs=names
+        cards=names,
+        roster=names != set(state.cards),
+        connection=True,
+        agent=after.agent != state.agent,
+        logs=names,
+        incidents=frozenset((*(state.incidents or ()), *(after.incidents or ()))),
     )
 
 
@@ -126,6 +137,20 @@ def _action_done(fact: facts.ActionDone, state: State) -> tuple[State, Changes]:
         return state, changes
     line = f"{datetime.fromtimestamp(action.at, UTC):%Y-%m-%dT%H:%M:%SZ} | {action.sentence}"
     return _put(state, action.service, replace(card, log=(*card.log, line))), changes | _only(action.service)
+
+
+@reduce.register
+def _incident_changed(fact: facts.IncidentChanged, state: State) -> tuple[State, Changes]:
+    state, fresh = _alive(state, fact.at), fact.incident
+    known = dict(state.incidents or {})
+    if known.get(fresh.id) == fresh:
+        return state, NOTHING
+    known[fresh.id] = fresh
+    closed = [one.id for one in known.values() if one.state == "closed"]
+    for name in closed[:-CLOSED_MOST]:
+        del known[name]
+    touched = frozenset(name for name in fresh.services if name in state.cards)
+    return replace(state, incidents=known), Changes(cards=touched, incidents=frozenset((fresh.id,)))
 
 
 @reduce.register

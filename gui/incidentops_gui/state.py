@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from .answers import Remediation
+    from .incidents import Incident
     from .wire import Agent, Service, System
 
 HISTORY = 60
@@ -123,6 +124,8 @@ class SystemHistory:
 
 @dataclass(frozen=True, slots=True)
 class State:
+    """``incidents``: those that are not closed and those that were while we looked; None where none are known of."""
+
     connection: Connection = field(default_factory=Connection)
     cards: Mapping[str, Card] = field(default_factory=dict)
     system: System | None = None
@@ -132,11 +135,17 @@ class State:
     remediated: Remediation | None = None
     remediation_note: Note | None = None
     clock_offset: float = 0.0
+    incidents: Mapping[str, Incident] | None = None
 
     def is_live(self, name: str) -> bool:
         """Whether what is known of a service is the present truth."""
         card = self.cards.get(name)
         return self.connection.live and card is not None and not card.service.stale
+
+    def incident_of(self, name: str) -> Incident | None:
+        """The open incident that a service is part of."""
+        card = self.cards.get(name)
+        return (self.incidents or {}).get(card.service.incident) if card is not None else None
 
     def dependants(self, name: str) -> tuple[str, ...]:
         """The services that stop working with this one, directly or not, in alphabetical order."""

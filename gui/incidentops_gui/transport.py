@@ -66,17 +66,22 @@ class Exchange(QObject):
         self._socket.connected.connect(self._on_connected)
         self._socket.readyRead.connect(self._on_readable)
 
-    def start(self, method: str, path: str, idle: float, headers: dict[str, str] | None = None) -> None:
-        """Send the request; ``idle`` is how many seconds may pass without a byte from the other side."""
+    def start(
+        self, method: str, path: str, idle: float, headers: dict[str, str] | None = None, body: bytes = b""
+    ) -> None:
+        """Send the request; ``idle`` is how many seconds may pass without a byte from the other side. ``body`` is
+        JSON text."""
         given = {
             "Host": self._target.host_header,
             "User-Agent": f"incidentops-gui/{__version__}",
             "Accept": "*/*",
-            **({"Content-Length": "0"} if method == "POST" else {}),
+            **({"Content-Length": str(len(body))} if method == "POST" else {}),
+            **({"Content-Type": "application/json"} if body else {}),
             **(headers or {}),
         }
         request = h11.Request(method=method, target=path, headers=list(given.items()))
-        self._to_send = (self._http.send(request) or b"") + (self._http.send(h11.EndOfMessage()) or b"")
+        parts = [request, *([h11.Data(data=body)] if body else []), h11.EndOfMessage()]
+        self._to_send = b"".join(self._http.send(part) or b"" for part in parts)
         self._idle.start(int(idle * 1000))
         path_of_socket = self._target.socket_path
         if isinstance(self._socket, QLocalSocket):

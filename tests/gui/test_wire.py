@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from incidentops_gui import answers, sse, wire
+from incidentops_gui import answers, fields, sse, wire
 
 from gui.conftest import ANSWERS, answer
 
@@ -34,7 +34,7 @@ def test_figures_say_when_they_were_read() -> None:
     del used["read_at"]  # an agent of before
     assert wire.services(found)["redis"].resources.at is None
     used["read_at"] = "noon"
-    with pytest.raises(wire.WireError, match=r"redis\.resources\.read_at is not a time"):
+    with pytest.raises(fields.WireError, match=r"redis\.resources\.read_at is not a time"):
         wire.services(found)
 
 
@@ -43,7 +43,7 @@ def test_a_real_event_stream_is_understood() -> None:
     kinds = [event.kind for event in events]
     assert kinds[0] == "snapshot"
     assert "heartbeat" in kinds
-    whole = wire.snapshot(wire.parse(events[0].data))
+    whole = wire.snapshot(fields.parse(events[0].data))
     assert len(whole.services) == 5
     assert whole.agent.ok
 
@@ -109,7 +109,7 @@ def test_what_is_missing_is_named_by_its_path(path: tuple[str, ...], complaint: 
     for key in path[:-1]:
         inner = inner[key]
     del inner[path[-1]]
-    with pytest.raises(wire.WireError, match=complaint):
+    with pytest.raises(fields.WireError, match=complaint):
         wire.services(broken)
 
 
@@ -126,14 +126,14 @@ def test_what_is_missing_is_named_by_its_path(path: tuple[str, ...], complaint: 
 def test_what_is_of_another_type_is_named(key: str, value: object, complaint: str) -> None:
     broken = answer("services")
     broken["redis"][key] = value
-    with pytest.raises(wire.WireError, match=complaint):
+    with pytest.raises(fields.WireError, match=complaint):
         wire.services(broken)
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[1, 2", b"nonsense\xff"])
 def test_what_is_no_json_is_a_wire_error(body: bytes) -> None:
-    with pytest.raises(wire.WireError, match="is not JSON"):
-        wire.parse(body)
+    with pytest.raises(fields.WireError, match="is not JSON"):
+        fields.parse(body)
 
 
 def test_an_error_that_no_agent_gave_still_becomes_a_sentence() -> None:
