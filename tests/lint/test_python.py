@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import subprocess
+import tomllib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -34,6 +36,19 @@ def test_ruff_would_format_nothing_otherwise() -> None:
 def test_every_type_is_right(type_check: TypeCheck) -> None:
     status, output = type_check.result()
     assert status == 0, output
+
+
+def test_every_package_is_one_that_is_built() -> None:
+    """What pyproject.toml does not list would be missing where the debs are installed, and only there."""
+    settings = tomllib.loads((TOP / "pyproject.toml").read_text())["tool"]["setuptools"]
+    roots = {Path(folder): name for name, folder in settings["package-dir"].items()}
+    found = {
+        ".".join((name, *path.parent.relative_to(root).parts))
+        for path in python_files()
+        for root, name in roots.items()
+        if path.name == "__init__.py" and path.is_relative_to(root)
+    }
+    assert set(settings["packages"]) == found
 
 
 def too_long(name: str, text: str) -> Iterator[str]:
