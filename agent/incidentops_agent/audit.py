@@ -4,6 +4,9 @@ A finished action counts as recorded when its transaction is on the disk (WAL, s
 a power cut takes back what was acknowledged. That an action was requested is handed to the kernel before the action
 begins, which SIGKILL can't take back either, and is on the disk with the next finished one. When writing fails, rows
 wait in memory for the disk to recover and the failure is reported; the agent goes on controlling services meanwhile.
+
+Rows are chained where they are written, in the writer's thread. It knows the newest row by heart, so that a database
+which somebody else has changed meanwhile is reported and its chain broken for all to see.
 """
 
 from __future__ import annotations
@@ -13,74 +16,32 @@ import queue
 import sqlite3
 import threading
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from .model import Actor, AuditRow
-from .ports import SchemaError
+from . import audit_store
 from .views import iso_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
-SCHEMA_VERSION = 1
-SCHEMA = """
-CREATE TABLE audit (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT,
-    action_id TEXT NOT NULL,
-    phase TEXT NOT NULL,
-    at REAL NOT NULL,
-    action TEXT NOT NULL,
-    service TEXT NOT NULL,
-    uid INTEGER,
-    user TEXT NOT NULL,
-    pid INTEGER,
-    pid_started INTEGER,
-    program TEXT NOT NULL,
-    door TEXT NOT NULL,
-    note TEXT NOT NULL,
-    outcome TEXT NOT NULL,
-    reason TEXT NOT NULL,
-    sentence TEXT NOT NULL,
-    job_id INTEGER,
-    invocation_id TEXT NOT NULL,
-    duration REAL
-) STRICT;
-CREATE INDEX audit_log ON audit (service, seq) WHERE sentence != '';
-CREATE INDEX audit_action ON audit (action_id);
-"""
-COLUMNS = (
-    "action_id, phase, at, action, service, uid, user, pid, pid_started, program, door, note,"
-    " outcome, reason, sentence, job_id, invocation_id, duration"
-)
-INSERT = f"INSERT INTO audit ({COLUMNS}) VALUES ({', '.join('?' * len(COLUMNS.split(',')))})"  # noqa: S608
+    from .chain import Head
+    from .model import AuditRow
+    from .ports import AuditQuery
 
 UNWRITTEN_MOST = 10_000
 SENTENCES_MOST = 500
 RETRY_SECONDS = 5.0
 
 
-def _values(row: AuditRow) -> tuple[Any, ...]:
-    who = row.actor
-    values = (
-        *(row.action_id, row.phase, row.at, row.action, row.service),
-        *(who.uid, who.user, who.pid, who.pid_started, who.program, who.door, who.note),
-        *(row.outcome, row.reason, row.sentence, row.job_id, row.invocation_id, row.duration),
-    )
-    # A text that holds half a character would be refused, and with it all rows that wait beside it.
-    return tuple(value.encode(errors="replace").decode() if isinstance(value, str) else value for value in values)
-
-
-def _row(values: tuple[Any, ...]) -> AuditRow:
-    action_id, phase, at, action, service, uid, user, pid, started, program, door, note, *rest = values
-    return AuditRow(action_id, phase, at, action, service, Actor(uid, user, pid, started, program, door, note), *rest)
-
-
 class SqliteAudit:
     """ports.Audit. ``report`` is called in the event loop with a sentence when writing starts to fail, and with an
-    empty text when it works again; ``journal`` in the writer's thread, for every finished row."""
+    empty text when it works again; ``journal`` in the writer's thread, for every finished row, with its place in the
+    chain, or None where the disk has not taken it."""
 
-    def __init__(self, path: Path, report: Callable[[str], None], journal: Callable[[AuditRow], None]) -> None:
+    def __init__(
+        self, path: Path, report: Callable[[str], None], journal: Callable[[AuditRow, Head | None], None]
+    ) -> None:
         self._path = path
         self._report = report
         self._journal = journal
@@ -89,7 +50,10 @@ class SqliteAudit:
         self._unwritten: deque[AuditRow] = deque(maxlen=UNWRITTEN_MOST)
         self._sentences: dict[str, deque[str]] = {}
         self._database: sqlite3.Connection | None = None
+        self._head: Head | None = None
         self._failing = ""
+        self._changed = ""
+        self._said = ""
         self._open_and_recover()
         self._thread = threading.Thread(target=self._write_forever, name="audit", daemon=True)
         self._thread.start()
@@ -116,13 +80,34 @@ class SqliteAudit:
         """Why rows can't be written, empty while they can."""
         return self._failing
 
-    async def rows(self, service: str | None, limit: int, before: int | None) -> list[tuple[int, AuditRow]]:
+    async def rows(self, query: AuditQuery, limit: int, before: int | None = None) -> list[tuple[int, AuditRow]]:
         """The newest rows first, at most ``limit``, with numbers below ``before``.
 
         Raises:
             OSError: the database can't be read.
         """
-        return await asyncio.to_thread(self._read_rows, service, limit, before)
+        return await asyncio.to_thread(audit_store.newest, self._path, query, limit, before)
+
+    def replay(self, actions: Sequence[str], limit: int) -> list[AuditRow]:
+        """The newest ``limit`` rows of these actions, oldest first, before them what was carried over a checkpoint.
+
+        For the start: it reads while others wait. Empty when it can't, which is reported.
+        """
+        return self._read_at_start(lambda: audit_store.replay(self._path, actions, limit))
+
+    def interrupted(self) -> list[AuditRow]:
+        """The requests of earlier runs that never got a finish: what the agent was doing when it was killed."""
+        return self._read_at_start(lambda: audit_store.open_requests(self._path))
+
+    def _read_at_start(self, read: Callable[[], list[AuditRow]]) -> list[AuditRow]:
+        if self._database is None:
+            return []
+        try:
+            return read()
+        except OSError as error:
+            self._failing = str(error)
+            self._loop.call_soon(self._say)
+            return []
 
     def close(self) -> None:
         """Write what waits and stop the thread."""
@@ -133,25 +118,6 @@ class SqliteAudit:
         log = self._sentences.setdefault(row.service, deque(maxlen=SENTENCES_MOST))
         log.append(f"{iso_seconds(row.at)} | {row.sentence}")
 
-    def _read_rows(self, service: str | None, limit: int, before: int | None) -> list[tuple[int, AuditRow]]:
-        where, values = ["1"], []
-        if service is not None:
-            where.append("service = ?")
-            values.append(service)
-        if before is not None:
-            where.append("seq < ?")
-            values.append(str(before))
-        text = f"SELECT seq, {COLUMNS} FROM audit WHERE {' AND '.join(where)} ORDER BY seq DESC LIMIT ?"  # noqa: S608
-        try:
-            database = sqlite3.connect(f"file:{self._path}?mode=ro", uri=True)
-            try:
-                found = database.execute(text, (*values, limit)).fetchall()
-            finally:
-                database.close()
-        except sqlite3.Error as error:
-            raise OSError(f"cannot read the audit trail: {error}") from error
-        return [(values[0], _row(values[1:])) for values in found]
-
     # -- the writer's side
 
     def _open_and_recover(self) -> None:
@@ -159,65 +125,36 @@ class SqliteAudit:
 
         A database that can't be opened now is tried again with every write; one of another version stops the agent.
         """
+        self._loop.call_soon(self._say)
         try:
             database = self._connect()
-            rows = database.execute(
-                f"SELECT {COLUMNS} FROM (SELECT seq, {COLUMNS}, row_number() OVER"  # noqa: S608
-                " (PARTITION BY service ORDER BY seq DESC) AS newest FROM audit WHERE sentence != '')"
-                " WHERE newest <= ? ORDER BY seq",
-                (SENTENCES_MOST,),
-            ).fetchall()
+            rows = audit_store.with_sentences(database, SENTENCES_MOST)
         except (sqlite3.Error, OSError) as error:
             self._failing = f"the audit trail can't be opened: {error}"
-            self._loop.call_soon(self._report, self._failing)
             return
-        for values in rows:
-            self._remember(_row(values))
-
-    def interrupted(self) -> list[AuditRow]:
-        """The requests of earlier runs that never got a finish: what the agent was doing when it was killed."""
-        if self._database is None:
-            return []
-        try:
-            return self._read_interrupted()
-        except sqlite3.Error as error:
-            self._failing = f"the audit trail can't be read: {error}"
-            self._loop.call_soon(self._report, self._failing)
-            return []
-
-    def _read_interrupted(self) -> list[AuditRow]:
-        text = (
-            f"SELECT {COLUMNS} FROM audit WHERE phase = 'requested' AND action_id NOT IN"  # noqa: S608
-            " (SELECT action_id FROM audit WHERE phase = 'finished') ORDER BY seq"
-        )
-        database = sqlite3.connect(f"file:{self._path}?mode=ro", uri=True)
-        try:
-            return [_row(values) for values in database.execute(text)]
-        finally:
-            database.close()
+        for row in rows:
+            self._remember(row)
 
     def _connect(self) -> sqlite3.Connection:
         if self._database is not None:
             return self._database
         database = sqlite3.connect(self._path, check_same_thread=False, isolation_level=None, timeout=2)
         try:
-            self._prepare(database)
+            audit_store.prepare(database, self._path)
+            self._follow(database)
         except BaseException:
             database.close()
             raise
         self._database = database
         return database
 
-    def _prepare(self, database: sqlite3.Connection) -> None:
-        database.execute("PRAGMA journal_mode = WAL")
-        (version,) = database.execute("PRAGMA user_version").fetchone()
-        if version > SCHEMA_VERSION:
-            raise SchemaError(
-                f"{self._path} was written by a newer agent (schema {version}, this one knows {SCHEMA_VERSION});"
-                " install that version again, or move the file away to begin a new audit trail"
-            )
-        if version == 0:
-            database.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
+    def _follow(self, database: sqlite3.Connection) -> Head:
+        """The newest row, which the next one follows on; takes note when somebody else has changed it."""
+        head, changed = audit_store.next_head(database, self._head)
+        if changed:
+            self._changed = f"the audit trail was changed by somebody else: {changed}"
+        self._head = head
+        return head
 
     def _write_forever(self) -> None:
         while True:
@@ -238,28 +175,25 @@ class SqliteAudit:
     def _write(self, batch: list[tuple[AuditRow, asyncio.Future[bool]]]) -> None:
         rows = [*self._unwritten, *(row for row, _ in batch)]
         failing = ""
+        heads: list[Head] = []
         try:
             database = self._connect()
             begins_only = all(row.phase == "requested" for row in rows)
             database.execute(f"PRAGMA synchronous = {'NORMAL' if begins_only else 'FULL'}")
-            database.execute("BEGIN IMMEDIATE")
-            try:
-                database.executemany(INSERT, map(_values, rows))
-                database.execute("COMMIT")
-            except BaseException:
-                if database.in_transaction:
-                    database.execute("ROLLBACK")
-                raise
+            with audit_store.writing(database):
+                heads = audit_store.append(database, self._follow(database), rows)
         except Exception as error:  # whatever it was, the thread goes on: every action waits for it
             failing = f"the audit trail can't be written: {error}"
             self._unwritten.extend(row for row, _ in batch)
             self._forget_connection()
         else:
+            self._head = heads[-1] if heads else self._head
             self._unwritten.clear()
         self._loop.call_soon_threadsafe(self._settle, failing, [stored for _, stored in batch])
-        for row, _ in batch:
+        places = [None] * len(batch) if failing else heads[len(heads) - len(batch) :]
+        for (row, _), place in zip(batch, places, strict=True):
             if row.phase == "finished":
-                self._journal(row)
+                self._journal(row, place)
 
     def _forget_connection(self) -> None:
         """After an error the next try begins with a fresh connection."""
@@ -274,6 +208,12 @@ class SqliteAudit:
         for future in stored:
             if not future.done():
                 future.set_result(not failing)
-        if failing != self._failing:
-            self._failing = failing
-            self._report(failing)
+        self._failing = failing
+        self._say()
+
+    def _say(self) -> None:
+        """Report what is wrong when that is news."""
+        problem = "; ".join(filter(None, (self._failing, self._changed)))
+        if problem != self._said:
+            self._said = problem
+            self._report(problem)

@@ -13,6 +13,7 @@ from systemd import journal
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .chain import Head
     from .model import AuditRow
 
 # sd-daemon(3): notice for what went as asked, warning for the rest.
@@ -32,18 +33,18 @@ class JournalWriter:
         self._report = report
         self._loop = asyncio.get_running_loop()
         self._problem = ""
-        self._queue: queue.Queue[AuditRow] = queue.Queue(WAITING_MOST)
+        self._queue: queue.Queue[tuple[AuditRow, Head | None]] = queue.Queue(WAITING_MOST)
         threading.Thread(target=self._write_forever, name="journal", daemon=True).start()
 
-    def put(self, row: AuditRow) -> None:
+    def put(self, row: AuditRow, place: Head | None) -> None:
         with contextlib.suppress(queue.Full):
-            self._queue.put_nowait(row)
+            self._queue.put_nowait((row, place))
 
     def _write_forever(self) -> None:
         while True:
-            row = self._queue.get()
+            row, place = self._queue.get()
             try:
-                send(row)
+                send(row, place)
             except Exception as error:  # the thread goes on, whatever a row holds
                 self._complain(f"an action could not be written to the journal: {error}")
             else:
@@ -55,8 +56,8 @@ class JournalWriter:
             self._loop.call_soon_threadsafe(self._report, problem)
 
 
-def send(row: AuditRow) -> None:
-    """Write one finished action; raises OSError when there is no journal."""
+def send(row: AuditRow, place: Head | None) -> None:
+    """Write one finished action and its place in the audit trail; raises OSError when there is no journal."""
     who = row.actor
     fields = {
         "INCIDENTOPS_ACTION": row.action,
@@ -74,6 +75,8 @@ def send(row: AuditRow) -> None:
         "INCIDENTOPS_INVOCATION_ID": row.invocation_id,
         "INCIDENTOPS_DURATION_SECONDS": "" if row.duration is None else f"{row.duration:.4f}",
     }
+    if place is not None:
+        fields |= {"INCIDENTOPS_AUDIT_SEQ": str(place.seq), "INCIDENTOPS_AUDIT_HASH": place.hash}
     message = f"{row.action} {row.service}: {row.outcome}, by {who.user or 'nobody known'} through {who.door}"
     if row.reason:
         message += f" ({row.reason})"

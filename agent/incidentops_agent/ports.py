@@ -70,6 +70,22 @@ class Prober(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class AuditQuery:
+    """Which rows of the audit trail; what is empty does not restrict.
+
+    ``actions`` are names, or beginnings of names with a ``*`` after them; ``since`` (included) and ``until`` (not
+    included) are seconds since the epoch.
+    """
+
+    service: str = ""
+    user: str = ""
+    actions: Sequence[str] = ()
+    incident: str = ""
+    since: float | None = None
+    until: float | None = None
+
+
 class Audit(Protocol):
     """The audit trail."""
 
@@ -91,8 +107,13 @@ class Audit(Protocol):
         """The action log of a service, oldest first."""
         ...
 
-    async def rows(self, service: str | None, limit: int, before: int | None) -> list[tuple[int, AuditRow]]:
+    async def rows(self, query: AuditQuery, limit: int, before: int | None = None) -> list[tuple[int, AuditRow]]:
         """The newest rows first, at most ``limit``, with numbers below ``before``; raises OSError."""
+        ...
+
+    def replay(self, actions: Sequence[str], limit: int) -> list[AuditRow]:
+        """The newest ``limit`` rows of these actions (names, or beginnings with a ``*``), oldest first, and before them
+        what was carried over a checkpoint. For the start: others wait. Empty when it can't be read (reported)."""
         ...
 
 

@@ -18,6 +18,7 @@ from incidentops_agent.api import Api
 from incidentops_agent.audit import SqliteAudit
 from incidentops_agent.engine import Engine
 from incidentops_agent.metrics import AgentMetrics
+from incidentops_agent.ports import AuditQuery
 from incidentops_agent.server import Doors
 from incidentops_agent.settings import Settings
 from samples import catalogue_of, spec
@@ -124,7 +125,7 @@ class Agent:
 
     async def rows(self) -> list[AuditRow]:
         """The audit trail, oldest first."""
-        return [row for _, row in reversed(await self.audit.rows(None, 1000, None))]
+        return [row for _, row in reversed(await self.audit.rows(AuditQuery(), 1000))]
 
 
 def listening(folder: Path) -> tuple[list[socket.socket], dict[str, Any]]:
@@ -155,7 +156,11 @@ async def running(
     prober, exits, metrics, journal = FakeProber(systemd), FakeExits(), AgentMetrics(), FakeJournal()
     engine = Engine(catalogue, prober, exits, FakeMeter(), metrics, now)
     journalled: list[AuditRow] = []
-    audit = SqliteAudit(folder / "audit.db", lambda problem: engine.report("audit", problem), journalled.append)
+    audit = SqliteAudit(
+        folder / "audit.db",
+        lambda problem: engine.report("audit", problem),
+        lambda row, _place: journalled.append(row),
+    )
     actions = Actions(engine, systemd, audit)
     metrics.attach(engine, audit, FakeSystem())
     judge = Access(settings or OURS)

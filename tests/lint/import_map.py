@@ -20,7 +20,8 @@ AGENT = "incidentops_agent"
 LAYERS = (
     "__main__",
     "app",
-    "audit bus exits journal meter metrics prober system unit_journal",
+    "audit",
+    "audit_store bus exits journal meter metrics prober system unit_journal",
     "probes.http probes.postgres probes.rabbitmq probes.redis probes.worker",
     "probes.amqp",
     "credentials probes.base",
@@ -39,7 +40,7 @@ LAYERS = (
     "causes",
     "rules",
     "ports",
-    "catalogue settings",
+    "catalogue chain settings",
     "edge model",
     "handlers probes",
 )
@@ -63,12 +64,12 @@ ONLY_IN = {
     "psycopg": ("probes.postgres",),
     "pystemd": ("_pystemd", "bus_worker"),
     "redis": ("probes.redis",),
-    "sqlite3": ("audit",),
+    "sqlite3": ("audit", "audit_store"),
     "systemd": ("app", "journal"),
 }
 
 # These only compute: the same input gives the same output, always.
-PURE = ("catalogue", "causes", "edge", "history", "incident", "model", "reliability", "rules", "settings")
+PURE = ("catalogue", "causes", "chain", "edge", "history", "incident", "model", "reliability", "rules", "settings")
 IMPURE_IMPORTS = (
     "aiohttp",
     "asyncio",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from .. import lookup, queries, views
 from ..answers import ApiError, reply
+from ..ports import AuditQuery
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -29,7 +30,7 @@ class AuditHandlers:
         if service is not None:
             lookup.service(self._engine, service)
         try:
-            rows = await self._audit.rows(service, min(limit or 0, ROWS_MOST), before)
+            rows = await self._audit.rows(AuditQuery(service=service or ""), min(limit or 0, ROWS_MOST), before)
         except OSError as error:
             raise ApiError(503, "audit-unreadable", str(error)) from error
         return reply([{"seq": seq, **views.audit_row(row)} for seq, row in rows])

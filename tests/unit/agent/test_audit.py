@@ -14,54 +14,31 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from incidentops_agent import audit
-from incidentops_agent.audit import SqliteAudit
-from incidentops_agent.model import AuditRow
-from incidentops_agent.ports import SchemaError
-from samples import NOW, ROOT
+from incidentops_agent import audit, audit_store
+from incidentops_agent.ports import AuditQuery, SchemaError
+from samples import ROOT
+from unit.agent.trails import Opened, opened, row
 from waiting import soon
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
-
-
-def row(number: int = 1, phase: str = "finished", service: str = "redis", sentence: str = "so") -> AuditRow:
-    return AuditRow(f"id{number}", phase, NOW + number, "stop", service, ROOT, "ok", "", sentence, 7, "ab" * 16, 0.25)
-
-
-class Opened(SqliteAudit):
-    """With what it reported and what it gave to the journal."""
-
-    def __init__(self, path: Path) -> None:
-        self.reports: list[str] = []
-        self.journalled: list[AuditRow] = []
-        super().__init__(path, self.reports.append, self.journalled.append)
-
-
-@contextlib.asynccontextmanager
-async def opened(path: Path) -> AsyncIterator[Opened]:
-    made = Opened(path)
-    try:
-        yield made
-    finally:
-        made.close()
-        await asyncio.sleep(0)
 
 
 async def test_rows_come_back_as_they_went_newest_first(tmp_path: Path) -> None:
     anonymous = replace(ROOT, uid=None, user="", pid=None, pid_started=None, note="nobody vouches")
     rows = [row(1, "requested", sentence=""), row(2), row(3, service="postgres"), replace(row(4), actor=anonymous)]
     rows.append(replace(row(5), job_id=None, duration=None))
+    rows.append(replace(row(6), phase="noted", incident="ab12", detail={"ü": [1, None, {"b": 2.5}], "a": "x\u0000y"}))
     async with opened(tmp_path / "a.db") as trail:
         assert all([await trail.append(one) for one in rows])
-        everything = await trail.rows(None, 100, None)
+        everything = await trail.rows(AuditQuery(), 100)
         assert [one for _, one in everything] == rows[::-1]
-        assert [seq for seq, _ in everything] == [5, 4, 3, 2, 1]
-        assert [seq for seq, _ in await trail.rows("redis", 2, None)] == [5, 4]
-        assert [seq for seq, _ in await trail.rows("redis", 100, 4)] == [2, 1]
-        assert await trail.rows("redis", 0, None) == []
-        assert await trail.rows("nobody", 100, None) == []
+        assert [seq for seq, _ in everything] == [6, 5, 4, 3, 2, 1]
+        assert [seq for seq, _ in await trail.rows(AuditQuery("redis"), 2)] == [6, 5]
+        assert [seq for seq, _ in await trail.rows(AuditQuery("redis"), 100, 4)] == [2, 1]
+        assert await trail.rows(AuditQuery("redis"), 0) == []
+        assert await trail.rows(AuditQuery("nobody"), 100) == []
         assert trail.journalled == [one for one in rows if one.phase == "finished"]
         assert trail.reports == []
 
@@ -69,7 +46,9 @@ async def test_rows_come_back_as_they_went_newest_first(tmp_path: Path) -> None:
 async def test_what_many_ask_at_once_is_written_in_the_order_of_asking(tmp_path: Path) -> None:
     async with opened(tmp_path / "a.db") as trail:
         assert all(await asyncio.gather(*(trail.append(row(number)) for number in range(300))))
-        assert [one.action_id for _, one in await trail.rows(None, 300, None)] == [f"id{n}" for n in range(299, -1, -1)]
+        assert [one.action_id for _, one in await trail.rows(AuditQuery(), 300)] == [
+            f"id{n}" for n in range(299, -1, -1)
+        ]
 
 
 async def test_the_action_log_survives_a_restart_and_is_bounded(tmp_path: Path) -> None:
@@ -101,7 +80,7 @@ async def test_a_database_of_a_newer_agent_stops_the_start(tmp_path: Path) -> No
     async with opened(tmp_path / "a.db"):
         pass
     database = sqlite3.connect(tmp_path / "a.db")
-    database.execute(f"PRAGMA user_version = {audit.SCHEMA_VERSION + 1}")
+    database.execute(f"PRAGMA user_version = {audit_store.SCHEMA_VERSION + 1}")
     database.close()
     with pytest.raises(SchemaError, match="was written by a newer agent .* move the file away"):
         Opened(tmp_path / "a.db")
@@ -119,11 +98,11 @@ async def test_what_is_no_database_degrades_and_recovers(tmp_path: Path, monkeyp
         assert trail.unwritten == 1
         assert "can't be written" in trail.failing
         with pytest.raises(OSError, match="cannot read the audit trail"):
-            await trail.rows(None, 10, None)
+            await trail.rows(AuditQuery(), 10)
         assert trail.sentences("redis") != []
         path.unlink()
         await soon(lambda: not trail.failing)
-        assert [one for _, one in await trail.rows(None, 10, None)] == [row(1)]
+        assert [one for _, one in await trail.rows(AuditQuery(), 10)] == [row(1)]
         assert trail.reports[-1] == ""
 
 
@@ -136,7 +115,7 @@ async def test_a_trail_that_can_be_opened_and_not_read_does_not_end_the_start(tm
     async with opened(tmp_path / "a.db") as trail:
         assert trail.interrupted() == []
         await asyncio.sleep(0)
-        assert "the audit trail can't be" in trail.reports[-1]
+        assert "cannot read the audit trail" in trail.reports[-1]
         assert await trail.append(row(2)) is False
 
 
@@ -149,7 +128,7 @@ async def test_a_missing_folder_is_reported_and_used_once_it_is_there(
         (tmp_path / "state").mkdir()
         await soon(lambda: not trail.failing)
         assert await trail.append(row(2)) is True
-        assert [one.action_id for _, one in await trail.rows(None, 10, None)] == ["id2", "id1"]
+        assert [one.action_id for _, one in await trail.rows(AuditQuery(), 10)] == ["id2", "id1"]
 
 
 async def test_what_waits_is_bounded_and_the_newest_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -160,7 +139,7 @@ async def test_what_waits_is_bounded_and_the_newest_is_kept(tmp_path: Path, monk
         assert trail.unwritten == 5
         (tmp_path / "state").mkdir()
     async with opened(tmp_path / "state" / "a.db") as trail:  # written when the agent ended
-        assert [one.action_id for _, one in await trail.rows(None, 10, None)] == ["id8", "id7", "id6", "id5", "id4"]
+        assert [one.action_id for _, one in await trail.rows(AuditQuery(), 10)] == ["id8", "id7", "id6", "id5", "id4"]
 
 
 async def test_a_row_that_can_not_be_stored_does_not_end_the_writing(tmp_path: Path) -> None:
@@ -170,7 +149,7 @@ async def test_a_row_that_can_not_be_stored_does_not_end_the_writing(tmp_path: P
         async with asyncio.timeout(5):
             await trail.append(bad)
             assert await trail.append(row(2)) is True
-        assert [one.action_id for _, one in await trail.rows(None, 10, None)] == ["id2", "id1"]
+        assert [one.action_id for _, one in await trail.rows(AuditQuery(), 10)] == ["id2", "id1"]
 
 
 # -- a full disk
@@ -213,7 +192,7 @@ async def test_a_full_disk_is_loud_and_loses_nothing(small_disk: Path, monkeypat
         assert trail.unwritten == 0
         total = next(fresh)
         assert await trail.append(row(total)) is True
-        assert [one.action_id for _, one in await trail.rows(None, 5000, None)][::-1] == [
+        assert [one.action_id for _, one in await trail.rows(AuditQuery(), 5000)][::-1] == [
             f"id{n}" for n in range(total + 1)
         ]
 
@@ -223,10 +202,10 @@ async def test_a_full_disk_is_loud_and_loses_nothing(small_disk: Path, monkeypat
 WRITER = """
 import asyncio, pathlib, sys
 from incidentops_agent.audit import SqliteAudit
-from unit.agent.test_audit import row
+from unit.agent.trails import row
 
 async def main():
-    trail = SqliteAudit(pathlib.Path(sys.argv[1]), print, lambda _row: None)
+    trail = SqliteAudit(pathlib.Path(sys.argv[1]), print, lambda _row, _place: None)
     numbers = iter(range(int(sys.argv[2]), 10**9))
 
     async def writer():
