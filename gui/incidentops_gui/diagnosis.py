@@ -12,13 +12,26 @@ from typing import TYPE_CHECKING
 
 from .hosts import Way
 from .state import Trouble
-from .translate import tr
+from .translate import marked, tr
 
 if TYPE_CHECKING:
     from .hosts import Target
 
 OPERATORS = "incidentops"
 PROGRAM = "incidentops-agent"
+
+
+_SSH_REFUSALS = {
+    "REMOTE HOST IDENTIFICATION HAS CHANGED": marked(
+        "The host key of {host} is not the one known here. It was set up anew, or somebody else answers in its place."
+    ),
+    "Host key verification failed": marked(
+        "The host key of {host} is not known here. Log in once in a terminal, and compare it there."
+    ),
+    "Permission denied (": marked("{host} lets you in with none of your keys. This application asks for no password."),
+    "Too many authentication failures": marked("{host} lets you in with none of the first keys that it was offered."),
+}
+"""What in ssh's words means which sentence, the first that fits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +42,6 @@ class Finding:
 
 def absent(target: Target) -> Finding:
     """There is no socket."""
-    if target.way is Way.SSH:
-        return Finding(Trouble.TUNNEL, tr("ssh has not opened the way to {host} yet.").format(host=target.address))
     path = Path(target.address)
     if path.parent.name.startswith("incidentops-lab"):
         return Finding(Trouble.NOT_RUNNING, tr("The lab machine is not running."))
@@ -47,11 +58,26 @@ def refused(target: Target) -> Finding:
     return Finding(Trouble.NOT_RUNNING, message)
 
 
-def closed(target: Target) -> Finding:
-    if target.way is Way.SSH:
-        message = tr("ssh is connected to {host}, but no agent answers there.").format(host=target.address)
-        return Finding(Trouble.TUNNEL, message)
+def closed(_target: Target) -> Finding:
     return Finding(Trouble.BROKEN, tr("The agent has closed the connection."))
+
+
+def far_end(target: Target, was_open: bool) -> Finding:
+    """ssh runs, but what it forwards to does not answer, or does no more."""
+    if was_open:
+        message = tr("The connection to the agent of {host} has ended.")
+    else:
+        message = tr("ssh is logged in to {host}, but no agent answers there.")
+    return Finding(Trouble.TUNNEL, message.format(host=target.address))
+
+
+def ssh_ended(target: Target, words: str) -> Finding:
+    """ssh has ended; ``words`` is what it said, in OpenSSH's English (ssh.c, sshconnect.c, sshconnect2.c)."""
+    for sign, message in _SSH_REFUSALS.items():
+        if sign in words:
+            return Finding(Trouble.SSH_REFUSED, tr(message).format(host=target.address))
+    last = words.splitlines()[-1][:300] if words else tr("no reason given")
+    return Finding(Trouble.TUNNEL, tr("ssh ended: {words}").format(words=last))
 
 
 def user() -> str:
@@ -110,4 +136,6 @@ def steps(trouble: Trouble, target: Target, message: str) -> tuple[str, ...]:
         return ("systemctl status incidentops-agent", "journalctl -u incidentops-agent -n 50")
     if trouble is Trouble.TUNNEL:
         return (f"ssh {target.address} systemctl status incidentops-agent.socket",)
+    if trouble is Trouble.SSH_REFUSED:
+        return (f"ssh {target.address}",)
     return ()

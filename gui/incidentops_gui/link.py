@@ -34,6 +34,8 @@ PAUSES = (0.05, 0.2, 0.5, 1.0, 2.0, 3.0, 5.0)
 """Seconds before the attempts after a loss; the last one for all that follow."""
 HOPELESS = 15.0
 """Seconds before the next attempt where waiting alone will not help: no permission, another version."""
+STUBBORN = 300.0
+"""Seconds before ssh knocks again where it was not let in: servers shut out those who knock too often."""
 SLICE = 0.004
 """Seconds of work on events at a time; what is left waits for the next turn of the event loop."""
 SETTLE = 20
@@ -70,7 +72,8 @@ class Link(QObject):
         self._watcher = QFileSystemWatcher(self)
         self._watcher.directoryChanged.connect(lambda _path: self._settle.start())
         if tunnel is not None:
-            tunnel.failed.connect(self._on_tunnel)
+            tunnel.failed.connect(lambda text: self._on_tunnel(diagnosis.Finding(Trouble.TUNNEL, text), text))
+            tunnel.ended.connect(lambda words: self._on_tunnel(diagnosis.ssh_ended(target, words), words))
 
     # -- connecting
 
@@ -82,6 +85,9 @@ class Link(QObject):
         self._watch()
         if self._tunnel is not None:
             self._tunnel.open()
+            if not self._tunnel.ready:
+                self._on_way()
+                return
         stream = Exchange(self.target, self)
         self._stream, self._status, self._body, self._parser = stream, 0, b"", sse.Parser()
         stream.answered.connect(self._on_answered)
@@ -90,6 +96,12 @@ class Link(QObject):
         stream.failed.connect(self._on_failed)
         self._patience.start()
         stream.start("GET", "/events", WAITING, {"Accept": "text/event-stream"})
+
+    def _on_way(self) -> None:
+        """ssh logs in: its socket appears then, or it ends. A trouble that is being told stays until one of the two."""
+        connection = self._store.state.connection
+        if self._tunnel is not None and self._tunnel.running and connection.phase is Phase.CONNECTING:
+            self._say(Phase.CONNECTING, Trouble.NONE, tr("ssh logs in to {host}…").format(host=self.target.address))
 
     def close(self) -> None:
         self._drop()
@@ -212,6 +224,9 @@ class Link(QObject):
         if failure is Failure.PROTOCOL:
             self._incompatible(text)
             return
+        if self._tunnel is not None:
+            self._lose(diagnosis.far_end(self.target, was_open=status == 200), text)
+            return
         finding = {
             Failure.ABSENT: diagnosis.absent,
             Failure.FORBIDDEN: diagnosis.forbidden,
@@ -227,12 +242,12 @@ class Link(QObject):
         trouble = Trouble.NO_PERMISSION if status in (401, 403) else Trouble.BROKEN
         self._lose(diagnosis.Finding(trouble, told.message), f"HTTP {status}, {told.kind}")
 
-    def _on_tunnel(self, message: str) -> None:
+    def _on_tunnel(self, finding: diagnosis.Finding, detail: str) -> None:
         if self._stream is not None:
             stream, self._stream = self._stream, None
             stream.abort()
         self._drop()
-        self._lose(diagnosis.Finding(Trouble.TUNNEL, message), message)
+        self._lose(finding, detail)
 
     def _incompatible(self, detail: str) -> None:
         self._drop()
@@ -243,7 +258,7 @@ class Link(QObject):
         hopeless = finding.trouble in (Trouble.NO_PERMISSION, Trouble.INCOMPATIBLE)
         pause = HOPELESS if hopeless else PAUSES[min(self._failures, len(PAUSES) - 1)]
         if self.target.way is Way.SSH:
-            pause = max(pause, 1.0)
+            pause = STUBBORN if finding.trouble is Trouble.SSH_REFUSED else max(pause, 1.0)
         self._failures += 1
         self._retry.start(int(pause * 1000))
         self._say(Phase.LOST, finding.trouble, finding.message, detail, pause)

@@ -42,6 +42,9 @@ class Trouble(StrEnum):
     NO_ANSWER = "no-answer"
     INCOMPATIBLE = "incompatible"
     TUNNEL = "tunnel"
+    """ssh ended, or there is no agent at its far end."""
+    SSH_REFUSED = "ssh-refused"
+    """ssh does not get in, and trying again will not help: keys or host keys are a person's business."""
     BROKEN = "broken"
 
 

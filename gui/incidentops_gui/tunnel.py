@@ -6,6 +6,7 @@ or not at all.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from typing import TYPE_CHECKING
@@ -19,9 +20,14 @@ if TYPE_CHECKING:
     from .hosts import Target
 
 
-class Tunnel(QObject):
-    """One ssh process. ``failed`` carries ssh's last words."""
+MOST = 4000
+"""Characters of ssh's words that are kept; the last ones say why it ended."""
 
+
+class Tunnel(QObject):
+    """One ssh process. ``ended`` carries what it said, ``failed`` the sentence for an ssh that could not be started."""
+
+    ended = Signal(str)
     failed = Signal(str)
 
     def __init__(self, target: Target, program: str = "ssh", parent: QObject | None = None) -> None:
@@ -46,12 +52,23 @@ class Tunnel(QObject):
         flags = [word for option in options for word in ("-o", option)]
         return ["-N", "-T", *flags, "-L", forward, "--", self._target.address]
 
+    @property
+    def running(self) -> bool:
+        return self._process is not None
+
+    @property
+    def ready(self) -> bool:
+        """Whether ssh has logged in and listens on the socket."""
+        path = self._target.socket_path
+        return self.running and path is not None and path.is_socket()
+
     def open(self) -> None:
         """Start ssh unless it runs."""
         if self._process is not None:
             return
         try:
             hosts.private_folder()
+            self._clear()
         except OSError as error:
             self.failed.emit(str(error))
             return
@@ -76,6 +93,14 @@ class Tunnel(QObject):
                 process.kill()
                 process.waitForFinished(500)
             process.deleteLater()
+            with contextlib.suppress(OSError):
+                self._clear()
+
+    def _clear(self) -> None:
+        """Remove the socket of an ssh that has ended: it would look as if there was a way."""
+        path = self._target.socket_path
+        if path is not None:
+            path.unlink(missing_ok=True)
 
     def _on_error(self, error: QProcess.ProcessError) -> None:
         if error is QProcess.ProcessError.FailedToStart:
@@ -86,9 +111,9 @@ class Tunnel(QObject):
         process, self._process = self._process, None
         if process is None:
             return
-        words = bytes(process.readAllStandardError().data()).decode(errors="replace").strip().splitlines()
+        words = bytes(process.readAllStandardError().data()).decode(errors="replace").strip()
         process.deleteLater()
-        self.failed.emit(tr("ssh ended: {words}").format(words=words[-1][:300] if words else tr("no reason given")))
+        self.ended.emit(words[-MOST:])
 
 
 def asks() -> bool:

@@ -30,8 +30,9 @@ need_python "run the tests"
 host_packages git:git # which files are the project's own
 ensure_venv dev venv
 if [ "$word" != lint ]; then
-    # the window on no screen and on a virtual one, and what validates the files that desktops read
-    host_packages "${qt_packages[@]}" "${screen_packages[@]}" xvfb:Xvfb \
+    # the window on no screen and on a virtual one, its way to another machine, and what validates the files that
+    # desktops read
+    host_packages "${qt_packages[@]}" "${screen_packages[@]}" xvfb:Xvfb openssh-client:ssh \
         desktop-file-utils:desktop-file-validate appstream:appstreamcli
 fi
 cd "$top"

@@ -99,9 +99,9 @@ def delete_now() -> None:
 class Desk:
     """A window with its session, and what a test looks at in it."""
 
-    def __init__(self, bot: QtBot, path: Path, read_only: bool = False) -> None:
+    def __init__(self, bot: QtBot, where: Path | hosts.Target, read_only: bool = False) -> None:
         self.bot = bot
-        self.session = Session(hosts.unix(str(path)), read_only)
+        self.session = Session(hosts.unix(str(where)) if isinstance(where, Path) else where, read_only)
         self.window = Window(self.session)
         self.window.resize(1180, 800)
 

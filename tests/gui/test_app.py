@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -12,13 +13,13 @@ from typing import TYPE_CHECKING
 
 import incidentops_gui
 import pytest
-from incidentops_gui import hosts, theme, tunnel
+from incidentops_gui import diagnosis, hosts, theme, tunnel
 from incidentops_gui.__main__ import main, parser, target
 from incidentops_gui.app import Application
 from incidentops_gui.instance import Instance
 from incidentops_gui.session import Session
 from incidentops_gui.settings import Settings
-from incidentops_gui.state import Trouble
+from incidentops_gui.state import Phase, Trouble
 from incidentops_gui.widgets.tray import Tray, icon
 from PySide6.QtCore import QSettings
 from waiting import eventually
@@ -246,11 +247,50 @@ def test_ssh_opens_the_way_to_another_machines_agent(qtbot: QtBot, ssh: Path, ag
 
 
 def test_what_ssh_says_when_it_fails_is_shown(qtbot: QtBot, ssh: Path) -> None:
-    (ssh / "ssh").write_text("#!/bin/sh\necho 'alice@db1: Permission denied (publickey).' >&2\nexit 255\n")
+    words = "echo a banner >&2; echo 'connect to host db1 port 22: No route to host' >&2"
+    (ssh / "ssh").write_text(f"#!/bin/sh\n{words}\nexit 255\n")
     session = Session(hosts.ssh("alice@db1"))
     session.open()
-    qtbot.waitUntil(lambda: "Permission denied (publickey)" in session.store.state.connection.message, timeout=10_000)
-    assert session.store.state.connection.trouble is Trouble.TUNNEL
+    qtbot.waitUntil(lambda: session.store.state.connection.trouble is not Trouble.NONE, timeout=10_000)
+    connection = session.store.state.connection
+    assert (connection.phase, connection.trouble) == (Phase.LOST, Trouble.TUNNEL)
+    assert connection.message == "ssh ended: connect to host db1 port 22: No route to host"
+    assert connection.detail.startswith("a banner\n")
+    session.close()
+    delete_now()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("alice@db1: Permission denied (publickey).", "alice@db1 lets you in with none of your keys."),
+        ("Host key verification failed.", "The host key of alice@db1 is not known here."),
+        (
+            "@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @\nHost key verification failed.",
+            "The host key of alice@db1 is not the one known here.",
+        ),
+    ],
+)
+def test_where_only_a_person_can_help_ssh_does_not_knock_again_soon(words: str, message: str) -> None:
+    found = diagnosis.ssh_ended(hosts.ssh("alice@db1"), words)
+    assert found.trouble is Trouble.SSH_REFUSED
+    assert found.message.startswith(message)
+    assert diagnosis.steps(found.trouble, hosts.ssh("alice@db1"), found.message) == ("ssh alice@db1",)
+
+
+def test_the_socket_of_an_ssh_that_has_ended_is_no_way(qtbot: QtBot, ssh: Path) -> None:
+    """It says what ssh says, never that the agent does not run."""
+    target = hosts.ssh("alice@db1")
+    path = target.socket_path
+    assert path is not None
+    hosts.private_folder()
+    with socket.socket(socket.AF_UNIX) as left_over:
+        left_over.bind(str(path))
+    (ssh / "ssh").write_text("#!/bin/sh\nexit 255\n")
+    session = Session(target)
+    session.open()
+    qtbot.waitUntil(lambda: session.store.state.connection.message == "ssh ended: no reason given", timeout=10_000)
+    assert not path.exists()
     session.close()
     delete_now()
 

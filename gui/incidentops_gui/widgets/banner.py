@@ -26,7 +26,7 @@ def countdown(connection: Connection, now: float) -> str:
     if connection.retry_at is None:
         return tr("waiting for an answer") if connection.phase is Phase.SILENT else tr("connecting…")
     left = max(round(connection.retry_at - now), 0)
-    return tr("retrying in {n} s").format(n=left) if left else tr("retrying…")
+    return tr("retrying in {time}").format(time=wording.seconds(left)) if left else tr("retrying…")
 
 
 def headline(connection: Connection) -> str:
@@ -38,6 +38,7 @@ def headline(connection: Connection) -> str:
         Trouble.NOT_RUNNING: tr("The agent is not running"),
         Trouble.NOT_INSTALLED: tr("The agent is not installed"),
         Trouble.TUNNEL: tr("The way over ssh is closed"),
+        Trouble.SSH_REFUSED: tr("ssh is not let in"),
     }.get(connection.trouble, tr("Disconnected"))
 
 

@@ -41,7 +41,7 @@ class Sign(QLabel):
         pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
         painter.setPen(pen)
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        if self.trouble is Trouble.NO_PERMISSION:
+        if self.trouble in (Trouble.NO_PERMISSION, Trouble.SSH_REFUSED):
             painter.drawRoundedRect(QRectF(24, 34, 24, 18), 3, 3)
             painter.drawArc(QRectF(28, 21, 16, 24), 0, 180 * 16)
         elif self.trouble in (Trouble.STARTING, Trouble.NO_ANSWER, Trouble.NONE):
@@ -182,4 +182,5 @@ def _hint(connection: Connection) -> str:
         Trouble.NO_ANSWER: tr("This page goes away by itself as soon as it answers. What it is doing:"),
         Trouble.INCOMPATIBLE: tr("Install the agent and this application in the same version."),
         Trouble.TUNNEL: tr("Try it in a terminal:"),
+        Trouble.SSH_REFUSED: tr("Try it in a terminal:"),
     }.get(connection.trouble, "")
