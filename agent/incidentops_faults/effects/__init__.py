@@ -1,0 +1,24 @@
+"""All effects by their names in the undo journal; a new one is added here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .drop_in import DropIn
+from .frozen import Frozen
+from .nft_table import NftTable
+from .stopped import Stopped
+from .unit_state import UnitState
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .base import Effect
+
+EFFECTS: dict[str, type[Effect]] = {one.name: one for one in (DropIn, Frozen, NftTable, Stopped, UnitState)}
+
+
+def restored(line: Mapping[str, Any]) -> Effect:
+    """The effect that a line of the undo journal stands for."""
+    values = dict(line)
+    return EFFECTS[values.pop("effect")](**values)

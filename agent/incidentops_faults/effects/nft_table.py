@@ -1,0 +1,36 @@
+"""A table of our own in the kernel's packet filter: nobody else's rules are read, moved or changed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import ClassVar
+
+from .. import command
+from .base import Effect
+
+
+@dataclass(frozen=True, slots=True)
+class NftTable(Effect):
+    """``body`` is what stands between the braces of the table ``inet incidentops_fault_ID``, nft(8)."""
+
+    name: ClassVar[str] = "nft-table"
+    fault: str
+    body: str
+
+    @property
+    def table(self) -> str:
+        return f"incidentops_fault_{self.fault}"
+
+    def do(self) -> None:
+        # one transaction: all of it or nothing
+        command.run(command.NFT, "-f", "-", input=f"table inet {self.table} {{\n{self.body}\n}}\n")
+
+    def undo(self) -> None:
+        if self.left():
+            command.run(command.NFT, "delete", "table", "inet", self.table)
+
+    def left(self) -> str:
+        found = json.loads(command.run(command.NFT, "--json", "list", "tables"))["nftables"]
+        names = [one["table"]["name"] for one in found if "table" in one]
+        return f"the nftables table {self.table} is still there" if self.table in names else ""

@@ -1,0 +1,64 @@
+"""The state that a service was in before: the first effect of every fault, and so the last to be undone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from .. import systemd
+from .base import Effect
+
+
+@dataclass(frozen=True, slots=True)
+class UnitState(Effect):
+    """Changes nothing. Its undoing brings the unit up if it was up, and whatever went down with it.
+
+    ``renew``: a run that began during the fault carries its settings on and is replaced; ``invocation`` is the run before
+    the fault. ``deadline`` is how long a start may take, in seconds.
+    """
+
+    name: ClassVar[str] = "unit-state"
+    unit: str
+    was_active: bool
+    invocation: str
+    dependants: list[str]
+    renew: bool
+    deadline: float
+
+    @classmethod
+    def of(cls, unit: str, renew: bool, deadline: float) -> UnitState:
+        shown = systemd.show(unit, "ActiveState", "InvocationID")
+        was_active = shown["ActiveState"] in systemd.UP
+        return cls(unit, was_active, shown.get("InvocationID", ""), systemd.go_down_with(unit), renew, deadline)
+
+    def do(self) -> None:
+        return
+
+    def undo(self) -> None:
+        if not self.was_active or self._masked():
+            return
+        shown = systemd.show(self.unit, "ActiveState", "InvocationID")
+        up = shown["ActiveState"] in systemd.UP
+        if up and self.renew and shown.get("InvocationID") != self.invocation:
+            systemd.restart(self.unit, self.deadline * 2)
+        else:
+            # also when it is up: a stop that a killed process asked for may still wait, and gives way to this
+            systemd.start(self.unit, self.deadline)
+        for other in self.dependants:
+            if not systemd.active(other):
+                systemd.start(other, self.deadline)
+
+    def left(self) -> str:
+        if not self.was_active or self._masked():
+            return ""
+        for unit in (self.unit, *self.dependants):
+            state = systemd.value(unit, "ActiveState")
+            if state not in systemd.UP:
+                return f"{unit} was active and is {state}"
+        return ""
+
+    def _masked(self) -> bool:
+        """Masked meanwhile: an operator wants it to stay down."""
+        return systemd.value(self.unit, "LoadState") == "masked"
+
+
