@@ -8,7 +8,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from . import edge
-from .model import ProbeSpec, ServiceSpec
+from .model import FaultSpec, ProbeSpec, ServiceSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -20,8 +20,11 @@ UNIT_PATTERN = r"[A-Za-z0-9:_.\\-]+@[A-Za-z0-9:_.\\-]*\*[A-Za-z0-9:_.\\-]*\.serv
 
 # Units that the machine or the agent itself can't do without: never controlled, whatever a file says.
 FORBIDDEN = re.compile(
-    r"(incidentops-(agent|setup|fault@.*)|dbus(-broker|-org\..*)?|rescue|emergency|systemd-.*|polkit|ssh|sshd|ssh@.*|user@.*|getty@.*|init)\.service"
+    r"(incidentops-(agent|setup|fault(-undo)?@.*)|dbus(-broker|-org\..*)?|rescue|emergency|systemd-.*|polkit|ssh|sshd|ssh@.*|user@.*|getty@.*|init)\.service"
 )
+
+# Where no service has data of its own; a fault must never fill or lock these.
+SYSTEM_FOLDERS = ("/bin/", "/boot/", "/dev/", "/etc/", "/lib/", "/proc/", "/sbin/", "/sys/", "/usr/")
 
 Options = dict[str, str | int | float | bool]
 
@@ -101,6 +104,25 @@ def _probe(section: edge.Section | None) -> ProbeSpec:
     return ProbeSpec(kind, interval, deadline, options)
 
 
+def _faults(section: edge.Section | None) -> FaultSpec:
+    if section is None:
+        return FaultSpec()
+    data = section.text(
+        "data",
+        "",
+        pattern=r"(/[A-Za-z0-9_@%+=:,.-]+){2,}",
+        wanted="the absolute path of a folder at least two levels down, without / at the end",
+    )
+    if {".", ".."} & set(data.split("/")) or data.startswith(SYSTEM_FOLDERS):
+        section.problem("data", f"is {data!r}, which is no folder that a service may lose")
+    ports = section.integers("ports")
+    if any(not 1 <= port <= 65535 for port in ports):
+        section.problem("ports", "must be whole numbers from 1 to 65535")
+    default = section.text("default", "stop", pattern=r"[a-z][a-z-]{0,31}", wanted="the name of a kind of fault")
+    section.close()
+    return FaultSpec(data, tuple(ports), default)
+
+
 def _service(name: str, section: edge.Section) -> ServiceSpec:
     unit = section.text(
         "unit",
@@ -122,6 +144,7 @@ def _service(name: str, section: edge.Section) -> ServiceSpec:
         optional=section.flag("optional", False),
         start_deadline=section.number("start_deadline", 60, 0.1, 3600, "seconds"),
         stop_deadline=section.number("stop_deadline", 90, 0.1, 3600, "seconds"),
+        faults=_faults(section.section("faults")),
     )
     section.close()
     return spec

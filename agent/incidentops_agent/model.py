@@ -54,6 +54,16 @@ class ProbeSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class FaultSpec:
+    """What faults need to know of a service: its data directory, its TCP ports where the probe does not name them, and
+    the kind of fault that breaks it when nothing else is asked for."""
+
+    data: str = ""
+    ports: tuple[int, ...] = ()
+    default: str = "stop"
+
+
+@dataclass(frozen=True, slots=True)
 class ServiceSpec:
     """One file of the catalogue. ``unit`` is an exact unit name or a pattern with one ``*``; deadlines are seconds."""
 
@@ -66,6 +76,7 @@ class ServiceSpec:
     optional: bool = False
     start_deadline: float = 60.0
     stop_deadline: float = 90.0
+    faults: FaultSpec = field(default_factory=FaultSpec)
 
     @property
     def is_pattern(self) -> bool:

@@ -1,4 +1,4 @@
-"""The polkit rule, made from the catalogue: user incidentops may control the catalogue's units and no others.
+"""The polkit rule, made from the catalogue: user incidentops may control the catalogue's units and faults, no others.
 
 The rule is JavaScript, polkit(8). systemd asks polkit with the action org.freedesktop.systemd1.manage-units and tells
 it unit and verb.
@@ -17,6 +17,10 @@ USER = "incidentops"
 VERBS = ("ref", "reset-failed", "restart", "start", "stop")
 """``ref`` holds a unit in memory, so that a stopped one keeps its timestamps."""
 
+FAULTS = r"^incidentops-fault@[0-9a-f]{8,32}\.service$"
+FAULT_VERBS = ("ref", "start", "stop")
+"""Every fault is an instance of that unit: it reads its request by its id, and root's program judges the request."""
+
 _TEMPLATE = """\
 // Made by incidentops-agent from its catalogue when it starts; changes are lost. See incidentops-agent(8).
 polkit.addRule(function(action, subject) {{
@@ -26,6 +30,8 @@ polkit.addRule(function(action, subject) {{
     var units = {units};
     var patterns = {patterns};
     var unit = String(action.lookup("unit"));
+    if ({fault_verbs}.indexOf(String(action.lookup("verb"))) >= 0 && new RegExp({faults}).test(unit))
+        return polkit.Result.YES;
     if (verbs.indexOf(String(action.lookup("verb"))) < 0)
         return polkit.Result.NOT_HANDLED;
     if (units.indexOf(unit) >= 0)
@@ -50,6 +56,8 @@ def rule(catalogue: Catalogue) -> str:
     return _TEMPLATE.format(
         user=USER,
         verbs=json.dumps(VERBS),
+        fault_verbs=json.dumps(FAULT_VERBS),
+        faults=json.dumps(FAULTS),
         units=json.dumps([spec.unit for spec in specs if not spec.is_pattern]),
         patterns=json.dumps([expression(spec.unit) for spec in specs if spec.is_pattern]),
     )

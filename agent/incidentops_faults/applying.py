@@ -54,18 +54,28 @@ def _admit(record: Record, taken: Intake) -> Fault:
     asked = taken.request
     made = intake.fault(record.id, asked, taken.catalogue)
     record.tell(kind=asked.kind, service=asked.service, unit=made.unit, requested_by=asked.user)
+    _room(made, taken)  # first, because a service that another fault stopped is not "not active"
     if reason := intake.unavailable(made):
         raise FaultError(f"{asked.kind} of {asked.service} is unavailable here because {reason}")
     with admission():
         prune()
-        there = present()
-        for busy in there:
-            if busy.unit == made.unit:
-                raise FaultError(f"{asked.service} has the fault {busy.id} already; revert that first")
-        if len(there) >= taken.settings.max_active:
-            raise FaultError(f"there are {len(there)} faults already, as many as faults.yaml allows at once")
+        _room(made, taken)
         record.create(asdict(asked) | {"unit": made.unit})
     return made
+
+
+def _room(made: Fault, taken: Intake) -> None:
+    """One fault per service, and so many in all.
+
+    Raises:
+        FaultError: when there is no room for another one.
+    """
+    there = present()
+    for busy in there:
+        if busy.unit == made.unit:
+            raise FaultError(f"{made.service} has the fault {busy.id} already; revert that first")
+    if len(there) >= taken.settings.max_active:
+        raise FaultError(f"there are {len(there)} faults already, as many as faults.yaml allows at once")
 
 
 def _make(record: Record, made: Fault) -> None:

@@ -51,7 +51,7 @@ def read(directory: int, name: str, owners: Collection[int]) -> str:
         raise
     except OSError as error:
         raise FaultError(f"{name} can't be opened: {error.strerror}") from error
-    with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor, not a path
+    with os.fdopen(descriptor, "rb") as file:
         about = os.fstat(descriptor)
         if not stat.S_ISREG(about.st_mode):
             raise FaultError(f"{name} is no regular file")
@@ -76,4 +76,4 @@ def take(directory: int, name: str, owners: Collection[int]) -> str:
         return read(directory, name, owners)
     finally:
         with suppress(OSError):
-            os.unlink(name, dir_fd=directory)
+            Path(f"/proc/self/fd/{directory}", name).unlink()  # never a link's target

@@ -12,7 +12,9 @@ TIMEOUT = 1.0
 
 
 def complaint(target: Target) -> str:
-    """A sentence when the service takes no connection where its probe asks it; empty when it does or has no such place."""
+    """A sentence when the service takes no connection where its probe asks it; empty when it does, or has no place."""
+    if target.spec.probe.kind == "worker":  # what its probe asks is the broker
+        return ""
     options = target.spec.probe.options
     host, port, path = options.get("host"), options.get("port"), options.get("socket")
     if isinstance(path, str) and path:

@@ -34,9 +34,11 @@ class Target:
     @property
     def ports(self) -> tuple[int, ...]:
         """The TCP ports that it serves: those of its faults section, else its probe's."""
-        port = self.spec.probe.options.get("port")
-        unix = self.spec.probe.options.get("socket")
-        return self.spec.faults.ports or ((port,) if isinstance(port, int) and not unix else ())
+        probe = self.spec.probe
+        port = probe.options.get("port")
+        # the worker is asked through its broker, whose port is not its own
+        own = isinstance(port, int) and not probe.options.get("socket") and probe.kind != "worker"
+        return self.spec.faults.ports or ((int(port),) if own and port is not None else ())
 
 
 def load(folders: Iterable[Path] = FOLDERS) -> catalogue.Catalogue:

@@ -1,7 +1,7 @@
 """What is known of each fault, below /run/incidentops-fault, and with it gone after a reboot.
 
-``ID/`` (root only) is there while a fault or its undoing is under way: ``request`` is the validated request, ``journal``
-the effects to undo. ``ID.status.json`` is for everybody to read and outlives the fault for a while.
+``ID/`` (root only) is there while a fault or its undoing is under way: ``request`` is the validated request,
+``journal`` the effects to undo. ``ID.status.json`` is for everybody to read and outlives the fault for a while.
 """
 
 from __future__ import annotations

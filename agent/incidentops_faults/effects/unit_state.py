@@ -13,8 +13,8 @@ from .base import Effect
 class UnitState(Effect):
     """Changes nothing. Its undoing brings the unit up if it was up, and whatever went down with it.
 
-    ``renew``: a run that began during the fault carries its settings on and is replaced; ``invocation`` is the run before
-    the fault. ``deadline`` is how long a start may take, in seconds.
+    ``renew``: a run that began during the fault carries its settings on and is replaced; ``invocation`` is the run
+    before the fault. ``deadline`` is how long a start may take, in seconds.
     """
 
     name: ClassVar[str] = "unit-state"
@@ -60,5 +60,3 @@ class UnitState(Effect):
     def _masked(self) -> bool:
         """Masked meanwhile: an operator wants it to stay down."""
         return systemd.value(self.unit, "LoadState") == "masked"
-
-
