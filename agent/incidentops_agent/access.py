@@ -56,6 +56,14 @@ class Access:
             return peer.uid in self._settings.outside_uids
         return peer.uid in self._settings.operator_uids or self._in_operator_group(peer)
 
+    def who_operates(self, peer: Peer) -> str:
+        """The end of a sentence for a peer that does not: who does, where it is."""
+        if peer.pid == 0:
+            return "from outside this machine root may, and the uids in operators.outside_uids of agent.yaml here"
+        groups = " and ".join(self._settings.operator_groups)
+        word = "groups" if len(self._settings.operator_groups) > 1 else "group"
+        return f"members of the {word} {groups} and root may" if groups else "root may"
+
     def _in_operator_group(self, peer: Peer) -> bool:
         if peer.uid is None:
             return False

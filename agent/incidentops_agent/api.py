@@ -147,5 +147,5 @@ class Api:
         name = f"user {who.user}" if who.user else f"a caller that nobody vouches for ({peer.note})"
         message = f"cannot {route.method} {path[:200]}: {name} may not {route.level}"
         if route.level == "operate":
-            message += "; members of the group incidentops and root may"
+            message += f"; {self._access.who_operates(peer)}"
         raise ApiError(403, "denied", message, level=route.level.value)

@@ -1,4 +1,4 @@
-"""Why an agent can't be reached: what a failed attempt means, and what a person can do about it."""
+"""Why an agent can't be reached: what a failed attempt means. What helps is in advice.py."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from .translate import marked, tr
 if TYPE_CHECKING:
     from .hosts import Target
 
-OPERATORS = "incidentops"
 PROGRAM = "incidentops-agent"
 
 
@@ -80,62 +79,60 @@ def ssh_ended(target: Target, words: str) -> Finding:
     return Finding(Trouble.TUNNEL, tr("ssh ended: {words}").format(words=last))
 
 
-def user() -> str:
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return str(os.getuid())
+@dataclass(frozen=True, slots=True)
+class Keeper:
+    """Who is let by where we are not: ``group`` is empty where no group is; ``path`` is what keeps us out."""
+
+    path: str = ""
+    owner: str = ""
+    group: str = ""
 
 
-def forbidden(target: Target) -> Finding:
-    """The file system does not let us connect: says which group may."""
-    group = _group_of(Path(target.address)) or OPERATORS
-    return Finding(
-        Trouble.NO_PERMISSION,
-        tr("You ({user}) may not use {path}; members of the group {group} may.").format(
-            user=user(), path=target.address, group=group
-        ),
-    )
-
-
-def group_hint(message: str = "") -> str:
-    """The command that lets this user in."""
-    named = message.rpartition("the group ")[2].split() if "the group " in message else []
-    group = named[0].strip(".,;") if named else OPERATORS
-    return f"sudo usermod --append --groups {group} {user()}"
-
-
-def _group_of(path: Path) -> str:
-    """The group of the first thing on the way that keeps us out; empty when it can't be told."""
+def keeper(target: Target) -> Keeper:
+    """The first thing on the way to the socket that keeps us out; an empty one when it can't be told."""
+    if target.way is not Way.UNIX:
+        return Keeper()
+    path = Path(target.address)
     for part in (*reversed(path.parents), path):
         try:
             about = part.stat()
         except OSError:
-            return ""
-        if not os.access(part, os.W_OK if part == path else os.X_OK):
-            try:
-                return grp.getgrgid(about.st_gid).gr_name
-            except KeyError:
-                return str(about.st_gid)
-    return ""
+            break
+        wanted = os.W_OK if part == path else os.X_OK
+        if not os.access(part, wanted):
+            # Nobody is put into the group of root for this.
+            helps = about.st_gid != 0 and about.st_mode >> 3 & wanted
+            return Keeper(str(part), _name(about.st_uid), _group(about.st_gid) if helps else "")
+    return Keeper()
 
 
-def steps(trouble: Trouble, target: Target, message: str) -> tuple[str, ...]:
-    """Commands that help, in their order."""
-    if trouble is Trouble.NOT_INSTALLED:
-        return ("sudo apt install ./dist/*.deb",)
-    if trouble is Trouble.NOT_RUNNING:
-        path = Path(target.address)
-        if path.parent.name.startswith("incidentops-lab"):
-            name = path.parent.name.removeprefix("incidentops-lab").removeprefix("-")
-            return (f"./lab up --name {name}" if name else "./lab up",)
-        return ("sudo systemctl enable --now incidentops-agent.socket",)
-    if trouble is Trouble.NO_PERMISSION:
-        return (group_hint(message),)
-    if trouble in (Trouble.STARTING, Trouble.NO_ANSWER):
-        return ("systemctl status incidentops-agent", "journalctl -u incidentops-agent -n 50")
-    if trouble is Trouble.TUNNEL:
-        return (f"ssh {target.address} systemctl status incidentops-agent.socket",)
-    if trouble is Trouble.SSH_REFUSED:
-        return (f"ssh {target.address}",)
-    return ()
+def forbidden(target: Target) -> Finding:
+    """The file system does not let us connect: says who may."""
+    found = keeper(target)
+    if found.group:
+        message = tr("You ({user}) may not use {path}; members of the group {group} may.")
+    elif found.owner:
+        message = tr("You ({user}) may not use {path}; only {owner} may.")
+    else:
+        message = tr("You ({user}) may not use {path}.")
+    path = found.path or target.address
+    text = message.format(user=user(), path=path, group=found.group, owner=found.owner)
+    return Finding(Trouble.NO_PERMISSION, text)
+
+
+def user() -> str:
+    return _name(os.getuid())
+
+
+def _name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def _group(gid: int) -> str:
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return str(gid)

@@ -113,7 +113,7 @@ async def test_a_refusal_says_who_was_refused_what_and_who_may(open_folder: Path
         assert body == {
             "kind": "denied",
             "message": f"cannot POST /stop/redis: user uid {STRANGER} may not operate;"
-            " members of the group incidentops and root may",
+            f" members of the group {GROUP.gr_name} and root may",
             "level": "operate",
         }
 

@@ -15,11 +15,12 @@ import incidentops_gui
 import pytest
 from incidentops_gui import diagnosis, hosts, theme, tunnel
 from incidentops_gui.__main__ import main, parser, target
+from incidentops_gui.advice import advice
 from incidentops_gui.app import Application
 from incidentops_gui.instance import Instance
 from incidentops_gui.session import Session
 from incidentops_gui.settings import Settings
-from incidentops_gui.state import Phase, Trouble
+from incidentops_gui.state import Connection, Phase, Trouble
 from incidentops_gui.widgets.tray import Tray, icon
 from PySide6.QtCore import QSettings
 from waiting import eventually
@@ -275,7 +276,8 @@ def test_where_only_a_person_can_help_ssh_does_not_knock_again_soon(words: str, 
     found = diagnosis.ssh_ended(hosts.ssh("alice@db1"), words)
     assert found.trouble is Trouble.SSH_REFUSED
     assert found.message.startswith(message)
-    assert diagnosis.steps(found.trouble, hosts.ssh("alice@db1"), found.message) == ("ssh alice@db1",)
+    connection = Connection(Phase.LOST, found.trouble, found.message)
+    assert advice(connection, hosts.ssh("alice@db1")).commands == ("ssh alice@db1",)
 
 
 def test_the_socket_of_an_ssh_that_has_ended_is_no_way(qtbot: QtBot, ssh: Path) -> None:

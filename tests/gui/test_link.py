@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import grp
 import os
 import shutil
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from incidentops_gui import diagnosis, hosts, link
+from incidentops_gui import diagnosis, hosts, link, translate
+from incidentops_gui.advice import advice
 from incidentops_gui.failure import Failure
 from incidentops_gui.session import Session
-from incidentops_gui.state import Phase, Trouble
+from incidentops_gui.state import Connection, Phase, Trouble
 from incidentops_gui.transport import Call
 
 from gui.conftest import answer, delete_now
@@ -20,7 +23,6 @@ from gui.fake_agent import FakeAgent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from pytestqt.qtbot import QtBot
 
@@ -203,17 +205,71 @@ def test_commands_over_tcp_and_to_nobody(qtbot: QtBot, tmp_path: Path) -> None:
     assert set(failures) == {Failure.ABSENT, Failure.REFUSED}
 
 
-def test_a_socket_that_we_may_not_use_names_the_group(
-    qtbot: QtBot, agent: FakeAgent, session: Session, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("mode", "gid", "said", "command"),
+    [
+        (0o660, grp.getgrnam("daemon").gr_gid, "members of the group daemon may", "--groups daemon"),
+        (0o660, 0, "only root may", ""),
+        (0o600, grp.getgrnam("daemon").gr_gid, "only root may", ""),
+    ],
+)
+def test_a_socket_that_we_may_not_use_says_who_may(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int, gid: int, said: str, command: str
 ) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("gives a file to another group, which needs root")
+    path = tmp_path / "agent.sock"
+    path.touch()
+    path.chmod(mode)
+    os.chown(path, 0, gid)
     # Root may use every socket, so the kernel's word is given here.
-    monkeypatch.setattr(os, "access", lambda *_: False)
-    finding = diagnosis.forbidden(session.target)
+    monkeypatch.setattr(os, "access", lambda part, _mode: Path(part) != path)
+    finding = diagnosis.forbidden(hosts.unix(str(path)))
     assert finding.trouble is Trouble.NO_PERMISSION
-    assert "members of the group root may" in finding.message
-    assert diagnosis.group_hint("members of the group incidentops may").startswith(
-        "sudo usermod --append --groups incidentops "
-    )
+    assert finding.message.endswith(f"may not use {path}; {said}.")
+    for language in ("C", "de"):  # what is advised does not depend on what is read
+        translate.use(language)
+        found = diagnosis.forbidden(hosts.unix(str(path)))
+        told = advice(Connection(Phase.LOST, found.trouble, found.message), hosts.unix(str(path)))
+        assert all(command in one for one in told.commands)
+        assert len(told.commands) == bool(command)
+    translate.use("C")
+
+
+DENIED = "cannot GET /events: alice may not observe; members of the group incidentops and root may"
+UNVOUCHED = "cannot GET /events: a caller that nobody vouches for (proxied) may not observe"
+
+
+@pytest.mark.parametrize(
+    ("target", "message", "commands"),
+    [
+        (hosts.unix("/run/agent.sock"), DENIED, ("sudo usermod --append --groups incidentops root",)),
+        (hosts.url("http://localhost:8000"), DENIED, ("sudo usermod --append --groups incidentops root",)),
+        (hosts.url("http://localhost:8000"), UNVOUCHED, ("incidentops-gui --socket /run/incidentops/agent.sock",)),
+        (hosts.ssh("bob@db1"), DENIED, ("ssh bob@db1 'sudo usermod --append --groups incidentops bob'",)),
+        (hosts.ssh("db1"), DENIED, ("ssh db1 'sudo usermod --append --groups incidentops $USER'",)),
+        (hosts.unix("/run/incidentops-lab/agent.sock"), DENIED, ("./lab down", "./lab up")),
+        (hosts.unix("/run/incidentops-lab-x/agent.sock"), DENIED, ("./lab down --name x", "./lab up --name x")),
+    ],
+)
+def test_what_lets_one_in_depends_on_where_the_agent_is(
+    target: hosts.Target, message: str, commands: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "getuid", lambda: 0)
+    assert advice(Connection(Phase.LOST, Trouble.NO_PERMISSION, message), target).commands == commands
+
+
+@pytest.mark.parametrize(
+    ("target", "command"),
+    [
+        (hosts.unix(hosts.SOCKET), "systemctl status incidentops-agent"),
+        (hosts.ssh("db1"), "ssh db1 systemctl status incidentops-agent"),
+        (hosts.unix("/run/incidentops-lab/agent.sock"), "./lab shell -- systemctl status incidentops-agent"),
+    ],
+)
+def test_an_agent_is_looked_at_where_it_runs(target: hosts.Target, command: str) -> None:
+    for trouble in (Trouble.STARTING, Trouble.NO_ANSWER):
+        assert advice(Connection(Phase.SILENT, trouble), target).commands[0] == command
 
 
 @pytest.mark.parametrize(
@@ -230,7 +286,7 @@ def test_what_helps_when_there_is_no_socket(
     target = hosts.unix(path)
     finding = diagnosis.absent(target)
     assert finding.trouble is trouble
-    assert diagnosis.steps(finding.trouble, target, finding.message) == (command,)
+    assert advice(Connection(Phase.LOST, finding.trouble, finding.message), target).commands == (command,)
     if trouble is Trouble.NOT_INSTALLED:
         monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
         assert diagnosis.absent(target).trouble is Trouble.NOT_RUNNING

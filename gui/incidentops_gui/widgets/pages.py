@@ -9,7 +9,7 @@ from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFontDatabase, QGuiApplication, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from .. import diagnosis, theme
+from .. import advice, theme
 from ..state import Phase, Trouble
 from ..translate import tr
 from . import paint
@@ -19,7 +19,7 @@ from .text import ink, label
 
 if TYPE_CHECKING:
     from ..hosts import Target
-    from ..state import Connection, State
+    from ..state import State
 
 
 class Sign(QLabel):
@@ -145,9 +145,10 @@ class TroublePage(QWidget):
             connecting = connection.phase is Phase.CONNECTING
             self.title.setText(tr("Connecting…") if connecting else headline(connection))
             self.message.setText(connection.message or target.title)
-            self.hint.setText(_hint(connection))
-            self.hint.setVisible(bool(self.hint.text()))
-            self._show_commands(diagnosis.steps(connection.trouble, target, connection.message))
+            told = advice.advice(connection, target)
+            self.hint.setText(told.hint)
+            self.hint.setVisible(bool(told.hint))
+            self._show_commands(told.commands)
         self.show_times(state)
         self.recolour()
 
@@ -171,16 +172,3 @@ class TroublePage(QWidget):
 
     def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802
         QPainter(self).fillRect(self.rect(), QColor(theme.current().window))
-
-
-def _hint(connection: Connection) -> str:
-    return {
-        Trouble.NOT_INSTALLED: tr("Install the packages, or choose another host in the menu Host:"),
-        Trouble.NOT_RUNNING: tr("Start it with:"),
-        Trouble.NO_PERMISSION: tr("An administrator can let you in; log in again afterwards:"),
-        Trouble.STARTING: tr("This page goes away by itself as soon as it answers. What it is doing:"),
-        Trouble.NO_ANSWER: tr("This page goes away by itself as soon as it answers. What it is doing:"),
-        Trouble.INCOMPATIBLE: tr("Install the agent and this application in the same version."),
-        Trouble.TUNNEL: tr("Try it in a terminal:"),
-        Trouble.SSH_REFUSED: tr("Try it in a terminal:"),
-    }.get(connection.trouble, "")

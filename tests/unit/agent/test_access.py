@@ -55,6 +55,22 @@ def test_the_level_of_a_caller(peer: Peer, level: Level) -> None:
     assert [wanted for wanted in order if judge.allows(peer, wanted)] == order[: order.index(level) + 1]
 
 
+@pytest.mark.parametrize(
+    ("groups", "pid", "said"),
+    [
+        (("incidentops",), 10, "members of the group incidentops and root may"),
+        (("incidentops", "oncall"), None, "members of the groups incidentops and oncall and root may"),
+        ((), 10, "root may"),
+        (("incidentops",), 0, "the uids in operators.outside_uids of agent.yaml here"),
+    ],
+)
+def test_a_refusal_names_what_would_help_where_the_caller_is(
+    groups: tuple[str, ...], pid: int | None, said: str
+) -> None:
+    judge = Access(Settings(operator_groups=groups))
+    assert judge.who_operates(Peer("unix", NOBODY_KNOWN, pid)).endswith(said)
+
+
 def test_on_wsl_the_root_of_tcp_is_nobody() -> None:
     judge = Access(SETTINGS, wsl=True)
     assert judge.level(Peer("tcp", 0)) is Level.ANONYMOUS
