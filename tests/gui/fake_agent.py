@@ -20,6 +20,11 @@ class Request:
     method: str
     path: str
     headers: dict[str, str]
+    body: bytes = b""
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
 
 
 @dataclass
@@ -36,6 +41,8 @@ class FakeAgent:
     mute: bool = False
     cut: bool = False
     """Close the connection of a POST without an answer."""
+    incidents: list[dict[str, Any]] | None = None
+    """Those of the snapshot; None as of an agent that knows none."""
     hold: threading.Event = field(default_factory=threading.Event)
     """Answers to POST wait for it."""
 
@@ -105,7 +112,7 @@ class FakeAgent:
             if request.path == "/events":
                 self._stream(connection)
                 return
-            if request.method == "POST":
+            if request.method in ("POST", "DELETE"):
                 self.hold.wait(10)
                 if self.cut:
                     connection.shutdown(socket.SHUT_RDWR)
@@ -123,9 +130,16 @@ class FakeAgent:
             if not more:
                 raise OSError("gone")
             data += more
-        first, *rest = data.decode().split("\r\n\r\n")[0].split("\r\n")
+        head, _, body = data.partition(b"\r\n\r\n")
+        first, *rest = head.decode().split("\r\n")
         method, path, _ = first.split(" ")
-        return Request(method, path, {key.lower(): value for key, value in (line.split(": ", 1) for line in rest)})
+        headers = {key.lower(): value for key, value in (line.split(": ", 1) for line in rest)}
+        while len(body) < int(headers.get("content-length", "0")):
+            more = connection.recv(65536)
+            if not more:
+                raise OSError("gone")
+            body += more
+        return Request(method, path, headers, body)
 
     def _answer(self, request: Request) -> tuple[int, Any]:
         known = self.answers.get(f"{request.method} {request.path.split('?')[0]}")
@@ -151,7 +165,9 @@ class FakeAgent:
             self._readers.append(connection)
 
     def snapshot(self) -> dict[str, Any]:
+        known = {} if self.incidents is None else {"incidents": self.incidents}
         return {
+            **known,
             "services": self.services,
             "agent": {"status": "ok", "problems": {}},
             "at": "2026-11-24T22:30:00.000Z",
@@ -182,6 +198,10 @@ class FakeAgent:
 
     def posts(self) -> list[Request]:
         return [request for request in self.requests if request.method == "POST"]
+
+    def asked(self, path: str) -> list[Request]:
+        """The requests for a path, whatever their query."""
+        return [request for request in self.requests if request.path.split("?")[0] == path]
 
 
 def encode(kind: str, data: Any) -> bytes:

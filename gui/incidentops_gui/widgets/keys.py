@@ -25,6 +25,7 @@ KEYS = (
     ("Ctrl+D", marked("Pin the card")),
     ("Ctrl+Shift+C", marked("Copy the card's details")),
     ("Ctrl+Shift+R", marked("AUTO-REMEDIATION")),
+    ("Ctrl+Shift+P", marked("Remediation plan: what it would do")),
     ("Ctrl+H", marked("Choose a host")),
     ("?, F1", marked("This sheet")),
     ("Ctrl+Q", marked("Quit")),

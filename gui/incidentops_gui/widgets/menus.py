@@ -109,6 +109,7 @@ class Menus(QObject):
         self._add(menu, tr("P&in or unpin"), ["Ctrl+D"], lambda: window.toggle_pin(window.grid.focused()))
         menu.addSeparator()
         self._add(menu, tr("&AUTO-REMEDIATION"), ["Ctrl+Shift+R"], window.remediate)
+        self._add(menu, tr("R&emediation plan…"), ["Ctrl+Shift+P"], lambda: window.rooms.plan())
 
     def _view(self, menu: QMenu) -> None:
         window = self._window

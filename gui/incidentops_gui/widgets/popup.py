@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QVBoxLayout, QWidget
 
 from .. import wording
@@ -20,9 +20,18 @@ if TYPE_CHECKING:
 
 
 class Popup(QDialog):
-    """Non-modal; ``text`` is everything that it says, as plain text."""
+    """Non-modal; ``text`` is everything that it says, as plain text. ``planned`` asks for the steps that were taken."""
 
-    def __init__(self, title: str, names: Sequence[str], skipped: Sequence[str], parent: QWidget | None = None) -> None:
+    planned = Signal()
+
+    def __init__(
+        self,
+        title: str,
+        names: Sequence[str],
+        skipped: Sequence[str],
+        parent: QWidget | None = None,
+        planned: bool = False,
+    ) -> None:
         super().__init__(parent)
         self.setModal(False)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -50,16 +59,36 @@ class Popup(QDialog):
         column.setSpacing(8)
         column.addLayout(head)
         self._list(column, "", names, "text")
+        if skipped:
+            self._partial(column)
         self._list(column, tr("Not recovered:"), skipped, "bad")
         close = Button(tr("Close"), "primary", self)
         close.setDefault(True)
         close.clicked.connect(self.close)
         row = QHBoxLayout()
+        if planned:
+            plan = Button(tr("Show plan"), "quiet", self)
+            plan.setFlat(True)
+            plan.setAutoDefault(False)
+            plan.setToolTip(tr("Each step that was taken, its cause and what came of it"))
+            plan.clicked.connect(self.planned)
+            plan.clicked.connect(self.close)
+            row.addWidget(plan)
         row.addStretch(1)
         row.addWidget(close)
         column.addLayout(row)
         self.setMinimumWidth(360)
         close.setFocus()
+
+    def _partial(self, column: QVBoxLayout) -> None:
+        """The word for it: the list above is not all that was down."""
+        from .steps import Pill
+
+        row = QHBoxLayout()
+        row.setContentsMargins(30, 2, 0, 0)
+        row.addWidget(Pill(tr("PARTIAL: not everything could be recovered"), "bad", self))
+        row.addStretch(1)
+        column.addLayout(row)
 
     def _list(self, column: QVBoxLayout, title: str, lines: Sequence[str], role: str) -> None:
         if not lines:
@@ -78,4 +107,4 @@ def started(service: str, parent: QWidget) -> Popup:
 
 
 def remediated(answer: Remediation, parent: QWidget) -> Popup:
-    return Popup(*wording.remediation_popup(answer), parent)
+    return Popup(*wording.remediation_popup(answer), parent, planned=bool(answer.steps))

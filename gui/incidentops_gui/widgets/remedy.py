@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 
 class RemedyBar(QWidget):
+    """``asked`` for remediation, ``planned`` to see first what it would do."""
+
     asked = Signal()
+    planned = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -32,6 +35,10 @@ class RemedyBar(QWidget):
         self.button.setMinimumWidth(210)
         self.button.setToolTip(tr("Bring back everything that is down, in dependency order (Ctrl+Shift+R)"))
         self.button.clicked.connect(self.asked)
+        self.plan = Button(tr("Show plan"), "plain", self)
+        self.plan.setMinimumHeight(36)
+        self.plan.setToolTip(tr("What it would do, in which order and why (Ctrl+Shift+P)"))
+        self.plan.clicked.connect(self.planned)
         self.text = label(self, 0.98)
         self.text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.text.setWordWrap(True)
@@ -39,12 +46,14 @@ class RemedyBar(QWidget):
         row.setContentsMargins(14, 9, 14, 9)
         row.setSpacing(14)
         row.addWidget(self.button)
+        row.addWidget(self.plan)
         row.addWidget(self.text, 1)
 
     def show_state(self, state: State, may_act: bool) -> None:
         down = sorted(name for name, card in state.cards.items() if not card.service.up)
         busy = state.remediating is not None
         self.button.setEnabled(may_act and state.connection.live and not busy)
+        self.plan.setEnabled(state.connection.live)
         self.button.set_kind("primary" if down and self.button.isEnabled() else "plain")
         note = state.remediation_note
         if state.remediating is not None:

@@ -19,10 +19,12 @@ from .remedy import RemedyBar
 from .text import Elided, ink, label
 
 if TYPE_CHECKING:
+    from ..answers import Remediation
     from ..reducer import Changes
     from ..session import Session
     from .card import CardWidget
     from .confirm import Confirm
+    from .rooms import Rooms
     from .service_window import ServiceWindow
 
 TICK = 1000
@@ -41,6 +43,7 @@ class Window(QMainWindow):
         self._quiet: set[str] = set()
         self._question: Confirm | None = None
         self._windows: dict[str, ServiceWindow] = {}
+        self._rooms: Rooms | None = None
         self.setWindowTitle("IncidentOps")
         self._tick = QTimer(self, interval=TICK)
         self._tick.timeout.connect(self._on_tick)
@@ -79,6 +82,7 @@ class Window(QMainWindow):
         self.empty = label(self, 1.0)
         self.remedy = RemedyBar(self)
         self.remedy.asked.connect(self.remediate)
+        self.remedy.planned.connect(lambda: self.rooms.plan())
 
         body = QVBoxLayout()
         body.setContentsMargins(18, 12, 18, 12)
@@ -120,6 +124,8 @@ class Window(QMainWindow):
             self.session.commands.remediated.disconnect(self._on_remediated)
         self._quiet.clear()
         self.session = session
+        if self._rooms is not None:
+            self._rooms.use(session)
         session.store.changed.connect(self._on_changes)
         session.commands.started.connect(self._on_started)
         session.commands.remediated.connect(self._on_remediated)
@@ -199,6 +205,15 @@ class Window(QMainWindow):
 
     # -- what the operator does
 
+    @property
+    def rooms(self) -> Rooms:
+        """The windows beside this one."""
+        if self._rooms is None:
+            from .rooms import Rooms
+
+            self._rooms = Rooms(self)
+        return self._rooms
+
     def _may_act(self) -> bool:
         return not self.session.commands.read_only
 
@@ -251,10 +266,12 @@ class Window(QMainWindow):
 
         popup.started(service, self).show()
 
-    def _on_remediated(self, answer: object) -> None:
+    def _on_remediated(self, answer: Remediation) -> None:
         from . import popup
 
-        popup.remediated(answer, self).show()  # type: ignore[arg-type]
+        shown = popup.remediated(answer, self)
+        shown.planned.connect(lambda: self.rooms.plan_done(answer))
+        shown.show()
 
     def open_service(self, name: str) -> None:
         """The service's own window, raised when it is open already."""

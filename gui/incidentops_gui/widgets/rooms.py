@@ -1,0 +1,79 @@
+"""The windows beside the main one: opened when they are wanted, raised when they are open, told what has changed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, QTimer
+
+if TYPE_CHECKING:
+    from ..answers import Remediation
+    from ..reducer import Changes
+    from ..session import Session
+    from .plan import PlanWindow
+    from .window import Window
+
+TICK = 1000
+"""Milliseconds between two looks at the clock, while one of them is open."""
+
+
+class Rooms(QObject):
+    """Each window's module is loaded when it is opened first: the main window waits for none of them."""
+
+    def __init__(self, window: Window) -> None:
+        super().__init__(window)
+        self._window = window
+        self._open: dict[str, Any] = {}
+        self._tick = QTimer(self, interval=TICK)
+        self._tick.timeout.connect(self._on_tick)
+        self._session = window.session
+        self._session.store.changed.connect(self._on_changes)
+
+    def use(self, session: Session) -> None:
+        """Another agent is shown from now on."""
+        for room in list(self._open.values()):
+            room.close()
+        self._open.clear()
+        self._session.store.changed.disconnect(self._on_changes)
+        self._session = session
+        session.store.changed.connect(self._on_changes)
+
+    def _room(self, key: str, make: Any) -> Any:
+        """The open window of that name, or a new one, in front."""
+        room = self._open.get(key)
+        if room is None:
+            room = make()
+            room.destroyed.connect(lambda *_: self._open.pop(key, None))
+            self._open[key] = room
+            room.show_state(self._session.store.state)
+            self._tick.start()
+        room.show()
+        room.raise_()
+        room.activateWindow()
+        return room
+
+    def plan(self) -> PlanWindow:
+        """What remediation would do now."""
+        from .plan import PlanWindow
+
+        room: PlanWindow = self._room("plan", lambda: PlanWindow(self._session, self._window))
+        room.read()
+        return room
+
+    def plan_done(self, answer: Remediation) -> PlanWindow:
+        """What a remediation did."""
+        from .plan import PlanWindow
+
+        room: PlanWindow = self._room("plan", lambda: PlanWindow(self._session, self._window))
+        room.show_done(answer)
+        return room
+
+    def _on_changes(self, changes: Changes) -> None:
+        for room in list(self._open.values()):
+            room.show_state(self._session.store.state, changes)
+
+    def _on_tick(self) -> None:
+        if not self._open:
+            self._tick.stop()
+        for room in list(self._open.values()):
+            room.show_times(self._session.store.state)
