@@ -9,9 +9,12 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Any
 
 from . import views
+from .autorecovery import AutoRecovery
+from .causes import Remedy
 from .engine import Busy
 from .jobs import Jobs, Outcome
 from .model import ProbeOutcome, State
+from .ports import BusError
 from .recorder import Recorder
 from .remediation import Remediation
 
@@ -40,9 +43,11 @@ class Actions:
 
     def __init__(self, engine: Engine, bus: Bus, audit: Audit) -> None:
         self._engine = engine
+        self._bus = bus
         self._jobs = Jobs(engine, bus)
         self._recorder = Recorder(engine, audit)
         self._remediation = Remediation(engine, bus, self._jobs, self._recorder)
+        self.recovery = AutoRecovery(engine, self._recorder, self._treat)
         self._keys: OrderedDict[tuple[int | None, str, str], asyncio.Task[dict[str, Any]]] = OrderedDict()
         self._running: set[asyncio.Task[dict[str, Any]]] = set()
 
@@ -70,12 +75,15 @@ class Actions:
 
     async def finish(self, deadline: float) -> None:
         """Let what runs come to its end, at most ``deadline`` seconds; then cut it off."""
+        began = time.monotonic()
+        self.recovery.begin_nothing()
         if self._running:
             await asyncio.wait(self._running, timeout=deadline)
         for task in list(self._running):
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
         await self._remediation.cut()
+        await self.recovery.finish(max(deadline - (time.monotonic() - began), 0.0))
 
     # -- one service
 
@@ -85,28 +93,32 @@ class Actions:
         verb = _VERBS[action]
         if action == "resolve" and service.health.state is State.UNRESPONSIVE:
             verb = "restart"  # it runs already, so a start would change nothing
-        async with self._turn(service, verb):
+        async with self._turn(service, verb, who):
             row = self._recorder.requested(action, name, who)
             self._engine.set_busy(service, Busy(action, row.at, who.user))
+            if verb != "stop":
+                self.recovery.wanted_up(service)
             try:
                 recorded = await self._recorder.write(row)
                 began = time.monotonic()
                 result = await self._jobs.perform(service, verb)
             finally:
                 self._engine.set_busy(service, None)
+            if verb == "stop":
+                self.recovery.stopped(service)
             sentence = _SENTENCES[action] if result.outcome == "ok" else ""
             if result.kind:
                 sentence = f"{action.capitalize()} failed ({result.reason})"
             recorded &= await self._recorder.finish(row, service, result, sentence, time.monotonic() - began)
         return self._answer(service, action, row, result, recorded, time.monotonic() - began)
 
-    @staticmethod
     @contextlib.asynccontextmanager
-    async def _turn(service: Service, verb: str) -> AsyncIterator[None]:
+    async def _turn(self, service: Service, verb: str, who: Actor) -> AsyncIterator[None]:
         """Wait until the service is free, in the order of asking. A stop ends what is under way and waits before it."""
         if verb == "stop":
             service.stops_waiting += 1
             service.superseded.set()
+            self.recovery.stopping(service, who)
         try:
             await service.lock.acquire()
         finally:
@@ -168,6 +180,13 @@ class Actions:
             answer["kind"] = "service-down"
             answer["message"] = f"cannot ping {name}: {reason}"
         return answer
+
+    async def _treat(self, service: Service, remedy: Remedy) -> Outcome:
+        """What automatic recovery does about a service."""
+        if remedy is Remedy.RESET_AND_START:
+            with contextlib.suppress(BusError):
+                await self._bus.reset_failed(service.unit_name)
+        return await self._jobs.perform(service, "restart" if remedy is Remedy.RESTART else "start")
 
     async def remediate(self, who: Actor) -> dict[str, Any]:
         """Bring back what is down, in dependency order; a second request gets the result of the one that runs."""

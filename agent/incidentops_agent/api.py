@@ -14,6 +14,7 @@ from .answers import ApiError, refusal
 from .handlers.actions import ActionHandlers
 from .handlers.agent import AgentHandlers
 from .handlers.audit import AuditHandlers
+from .handlers.recovery import RecoveryHandlers
 from .handlers.services import ServicesHandlers
 from .handlers.streams import StreamHandlers
 from .routes import ROUTES, Route
@@ -91,6 +92,7 @@ class Api:
             "agent": AgentHandlers(engine, system, metrics),
             "services": ServicesHandlers(engine, audit, stops_with),
             "actions": ActionHandlers(engine, actions),
+            "recovery": RecoveryHandlers(engine, actions),
             "audit": AuditHandlers(engine, audit),
             "streams": self._streams,
         }

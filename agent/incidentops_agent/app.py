@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import secrets
 import signal
 import socket
 import time
@@ -124,6 +125,7 @@ class Agent:
             raise OSError("there is no socket to serve: start incidentops-agent.socket, or give --listen")
         doors = Doors(self._api, sockets)
         await self._close_interrupted()
+        self._actions.recovery.start(self._audit, secrets.token_hex(8))
         await self._bus.watch(self._engine.unit_specs())
         self._engine.start()
         tasks = [

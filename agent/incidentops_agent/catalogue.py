@@ -8,7 +8,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from . import edge
-from .model import FaultSpec, ProbeSpec, ServiceSpec
+from .model import AutoSettings, FaultSpec, ProbeSpec, ServiceSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -123,6 +123,40 @@ def _faults(section: edge.Section | None) -> FaultSpec:
     return FaultSpec(data, tuple(ports), default)
 
 
+def _auto(section: edge.Section | None) -> AutoSettings:
+    """How automatic recovery goes about it; what is not given has the default of model.AutoSettings."""
+    usual = AutoSettings()
+    if section is None:
+        return usual
+
+    def seconds(key: str, default: float, low: float, high: float) -> float:
+        return section.number(key, default, low, high, "seconds")
+
+    def bounding(key: str, default: float, bounded: str, least: float, high: float) -> float:
+        """What grows up to this must not begin above it."""
+        most = seconds(key, max(default, least), 0.01, high)
+        if most < least:
+            section.problem(key, f"is {most:g} but must be at least {bounded}, {least:g}")
+        return most
+
+    backoff = seconds("backoff", usual.backoff, 0.01, 3600)
+    half_open_after = seconds("half_open_after", usual.half_open_after, 0.1, 86400)
+    read = AutoSettings(
+        debounce=seconds("debounce", usual.debounce, 0, 600),
+        debounce_unresponsive=seconds("debounce_unresponsive", usual.debounce_unresponsive, 0, 600),
+        backoff=backoff,
+        backoff_most=bounding("backoff_most", usual.backoff_most, "backoff", backoff, 86400),
+        jitter=section.number("jitter", usual.jitter, 0, 50, "percent"),
+        budget=section.integer("budget", usual.budget, 1, 100),
+        window=seconds("window", usual.window, 1, 86400),
+        half_open_after=half_open_after,
+        half_open_most=bounding("half_open_most", usual.half_open_most, "half_open_after", half_open_after, 604800),
+        stable=seconds("stable", usual.stable, 0.1, 3600),
+    )
+    section.close()
+    return read
+
+
 def _service(name: str, section: edge.Section) -> ServiceSpec:
     unit = section.text(
         "unit",
@@ -140,7 +174,8 @@ def _service(name: str, section: edge.Section) -> ServiceSpec:
         unit=unit,
         probe=_probe(probe_section),
         depends_on=tuple(sorted(set(section.texts("depends_on")))),
-        recovery=section.choice("recovery", ["manual"], "manual"),
+        recovery=section.choice("recovery", ["auto", "manual"], "manual"),
+        auto=_auto(section.section("auto")),
         optional=section.flag("optional", False),
         start_deadline=section.number("start_deadline", 60, 0.1, 3600, "seconds"),
         stop_deadline=section.number("stop_deadline", 90, 0.1, 3600, "seconds"),

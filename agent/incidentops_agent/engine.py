@@ -9,23 +9,26 @@ import logging
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from . import rules, views
 from .events import Broker
-from .model import Health, ProbeOutcome, ProbeView, Resources, State
+from .live import Busy, Service
+from .model import Health, ProbeOutcome, ProbeView, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from .catalogue import Catalogue
-    from .model import ProbeResult, ServiceSpec, UnitView
+    from .model import ProbeResult, UnitView
     from .ports import Exits, Meter, Metrics, Prober
+
+__all__ = ["Busy", "Engine", "Service", "Transition"]
 
 log = logging.getLogger(__name__)
 
-Transition = Callable[["Service", Health, Health, float], None]
+Transition = Callable[[Service, Health, Health, float], None]
 """Is told of a service, its health before and after, and when, in seconds since the epoch."""
 
 SOON = 0.2
@@ -34,54 +37,6 @@ NOTICED = 1.0
 """Seconds after which PID 1 has said of a unit whose main process is gone what it thinks of that."""
 RESOURCES_AGE = 5.0
 """Seconds after which the memory and CPU of a unit are read anew, when somebody asks."""
-
-
-@dataclass(slots=True)
-class Busy:
-    """What an operator's action is doing to a service just now."""
-
-    action: str
-    since: float
-    user: str
-
-    def view(self) -> dict[str, Any]:
-        return {"action": self.action, "since": views.iso(self.since), "user": self.user}
-
-
-@dataclass(slots=True)
-class Service:
-    """The live state of one service. ``since`` is when it came into its state, seconds since the epoch."""
-
-    spec: ServiceSpec
-    unit: UnitView | None = None
-    probe: ProbeView = field(default_factory=ProbeView)
-    main_exited: bool = False
-    health: Health = field(default_factory=lambda: Health(State.UNKNOWN, "systemd has not answered yet"))
-    since: float = 0.0
-    busy: Busy | None = None
-    used: Resources | None = None
-    used_at: float = 0.0
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    superseded: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set while a stop waits, to end the start that is under way and those that wait before the stop."""
-    stops_waiting: int = 0
-    kick: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when a probe is wanted now."""
-    shown: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def unit_name(self) -> str:
-        return self.unit.unit if self.unit is not None else self.spec.unit
-
-    @property
-    def probeable(self) -> bool:
-        """Whether a probe makes sense: something runs, or is about to."""
-        return (
-            self.unit is not None
-            and (self.unit.active_state in rules.ACTIVE or rules.is_starting(self.unit))
-            and not self.main_exited
-            and self.spec.probe.kind != "none"
-        )
 
 
 class Engine:
@@ -108,7 +63,9 @@ class Engine:
         self._watchers: dict[str, asyncio.Task[None]] = {}
         self._changed: dict[str, asyncio.Event] = {}
         self._transitions: list[Transition] = []
+        self._watching: list[Callable[[Service], None]] = []
         self._body: bytes | None = None
+        self._body_second = 0
         self._resources_at = 0.0
         self.broker = Broker(uuid.uuid4().hex[:12], self.snapshot)
 
@@ -123,22 +80,17 @@ class Engine:
         }
 
     def view(self, service: Service) -> dict[str, Any]:
-        return views.service(
-            service.spec,
-            service.unit,
-            service.health,
-            service.since,
-            service.probe,
-            service.used,
-            service.busy.view() if service.busy else None,
-            not self._bus_answering,
-        )
+        return views.service(service, not self._bus_answering, self.now())
+
+    def _all(self) -> dict[str, dict[str, Any]]:
+        return {name: self.view(service) for name, service in self.visible().items()}
 
     def services_body(self) -> bytes:
-        """GET /services as bytes, made anew only after something has changed."""
-        if self._body is None:
-            shown = {name: self.view(service) for name, service in self.visible().items()}
-            self._body = json.dumps(shown).encode()
+        """GET /services as bytes, made anew only after something has changed; a countdown does each second."""
+        counting = any(service.auto is not None and service.auto.until for service in self.services.values())
+        second = int(self.now()) if counting else 0
+        if self._body is None or self._body_second != second:
+            self._body, self._body_second = json.dumps(self._all()).encode(), second
         return self._body
 
     def agent_view(self) -> dict[str, Any]:
@@ -146,8 +98,7 @@ class Engine:
         return {"status": "degraded" if self._problems else "ok", "problems": dict(sorted(self._problems.items()))}
 
     def snapshot(self) -> dict[str, Any]:
-        shown = {name: self.view(service) for name, service in self.visible().items()}
-        return {"services": shown, "agent": self.agent_view(), "at": views.iso(self.now())}
+        return {"services": self._all(), "agent": self.agent_view(), "at": views.iso(self.now())}
 
     # -- facts
 
@@ -263,6 +214,13 @@ class Engine:
             changed.set()
         if quiet:
             return
+        for look in self._watching:
+            look(service)
+        self.show(service)
+
+    def show(self, service: Service) -> None:
+        """Tell the readers when a service looks different."""
+        self._body = None
         shown = self.view(service)
         if shown != service.shown:
             service.shown = shown
@@ -271,6 +229,11 @@ class Engine:
     def on_transition(self, tell: Transition) -> None:
         """Have ``tell`` called, within the turn of the event loop, after each change of a service's state or reason."""
         self._transitions.append(tell)
+
+    def on_update(self, look: Callable[[Service], None]) -> None:
+        """Have ``look`` called, within the turn of the event loop, when anything about a service has changed but the
+        latency of its probe; before the readers are told, so that what it changes in turn is told with it."""
+        self._watching.append(look)
 
     # -- waiting
 

@@ -52,6 +52,12 @@ class AgentMetrics:
         self._probes = Counter(
             "incidentops_probes", "Probes made, by outcome.", ["service", "outcome"], registry=self.registry
         )
+        self._recoveries = Counter(
+            "incidentops_recovery_attempts",
+            "Attempts of automatic recovery, by how they ended: ok, unchanged, failed, unknown.",
+            ["service", "outcome"],
+            registry=self.registry,
+        )
         self._probe_seconds = Histogram(
             "incidentops_probe_duration_seconds",
             "Round-trip time of the probes that succeeded.",
@@ -73,6 +79,9 @@ class AgentMetrics:
     def action(self, action: str, service: str, outcome: str, seconds: float) -> None:
         self._actions.labels(action, service, outcome).inc()
         self._action_seconds.labels(action).observe(seconds)
+
+    def recovery(self, service: str, outcome: str) -> None:
+        self._recoveries.labels(service, outcome).inc()
 
     def probe(self, service: str, result: ProbeResult) -> None:
         self._probes.labels(service, result.outcome.value).inc()
@@ -123,7 +132,17 @@ class _StateCollector(Collector):
         memory = GaugeMetricFamily(
             "incidentops_service_memory_bytes", "Memory of a unit's processes when last read.", labels=["service"]
         )
+        breaker = GaugeMetricFamily(
+            "incidentops_breaker_open",
+            "1 while automatic recovery has given a service up for a time, else 0.",
+            labels=["service"],
+        )
+        maintenance = GaugeMetricFamily(
+            "incidentops_maintenance", "1 while a service is under maintenance, else 0.", labels=["service"]
+        )
         for name, service in sorted(self._engine.visible().items()):
+            breaker.add_metric([name], float(service.auto is not None and service.auto.state == "breaker-open"))
+            maintenance.add_metric([name], float(service.maintenance is not None))
             up.add_metric([name], float(service.health.up))
             for one in State:
                 state.add_metric([name, one.value], float(one is service.health.state))
@@ -134,7 +153,7 @@ class _StateCollector(Collector):
                 probe.add_metric([name], float(service.probe.last.outcome is ProbeOutcome.OK))
             if service.used is not None:
                 memory.add_metric([name], float(service.used.memory_bytes))
-        yield from (up, state, unit, probe, memory)
+        yield from (up, state, unit, probe, memory, breaker, maintenance)
 
     def _system_gauges(self) -> Iterator[Metric]:
         figures = self._system.figures()

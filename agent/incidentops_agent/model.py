@@ -64,6 +64,33 @@ class FaultSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class AutoSettings:
+    """How automatic recovery goes about a service; all but ``jitter`` and ``budget`` are seconds.
+
+    Attributes:
+        debounce: how long it must have been down when systemd says that it died.
+        debounce_unresponsive: the same when it runs and does not answer.
+        backoff: the pause before the second attempt in a row; it doubles with each up to ``backoff_most``.
+        jitter: a pause is made longer or shorter by at most so many percent of it.
+        budget: attempts in any ``window``; when more would be needed the breaker opens.
+        half_open_after: how long the breaker stays open before a trial; it doubles each time in a row up to
+            ``half_open_most``.
+        stable: how long it must stay healthy until the trouble counts as over and an open breaker closes.
+    """
+
+    debounce: float = 0.0
+    debounce_unresponsive: float = 2.0
+    backoff: float = 1.0
+    backoff_most: float = 60.0
+    jitter: float = 10.0
+    budget: int = 5
+    window: float = 600.0
+    half_open_after: float = 300.0
+    half_open_most: float = 3600.0
+    stable: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
 class ServiceSpec:
     """One file of the catalogue. ``unit`` is an exact unit name or a pattern with one ``*``; deadlines are seconds."""
 
@@ -73,6 +100,8 @@ class ServiceSpec:
     probe: ProbeSpec
     depends_on: tuple[str, ...] = ()
     recovery: str = "manual"
+    """Who brings it back when it died, ``manual`` or ``auto``, unless an operator says otherwise at run time."""
+    auto: AutoSettings = field(default_factory=AutoSettings)
     optional: bool = False
     start_deadline: float = 60.0
     stop_deadline: float = 90.0
@@ -143,6 +172,34 @@ class Health:
     @property
     def status(self) -> str:
         return "up" if self.up else "down"
+
+
+@dataclass(frozen=True, slots=True)
+class Maintenance:
+    """A window in which nothing is done automatically. ``until`` is seconds since the epoch."""
+
+    until: float
+    reason: str
+    user: str
+
+
+@dataclass(frozen=True, slots=True)
+class Automatic:
+    """What automatic recovery is doing about a service, to be shown.
+
+    ``state`` is idle, waiting, running, breaker-open or half-open. ``since`` and ``until`` are seconds since the epoch;
+    ``until``, when something changes by itself, is at most ``wait`` seconds away, whatever became of the clock.
+    ``attempts`` are those that count against ``budget`` in ``window`` seconds.
+    """
+
+    state: str
+    reason: str
+    since: float
+    until: float | None
+    wait: float
+    attempts: int
+    budget: int
+    window: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ def _operation(route: Route) -> dict[str, Any]:
         for name in re.findall(r"{(\w+)}", route.path)
     ]
     parameters += [{"name": name, "in": "query", "schema": {"type": "string"}} for name in route.query]
-    if route.method == "POST":
+    if route.method != "GET":
         parameters.append({
             "name": "Idempotency-Key",
             "in": "header",
@@ -52,13 +52,22 @@ def _operation(route: Route) -> dict[str, Any]:
         })  # fmt: skip
     if route.handler == "streams.events":
         parameters.append({"name": "Last-Event-ID", "in": "header", "schema": {"type": "string"}})
-    return {
+    operation: dict[str, Any] = {
         "operationId": route.handler,
         "summary": route.summary,
         "x-level": route.level.value,
         "parameters": parameters,
         "responses": responses,
     }
+    if route.body is not None:
+        taken: dict[str, Any] = {"type": "object", "properties": dict(route.body), "additionalProperties": False}
+        if route.required:
+            taken["required"] = list(route.required)
+        operation["requestBody"] = {
+            "required": bool(route.required),
+            "content": {"application/json": {"schema": taken}},
+        }
+    return operation
 
 
 def document() -> dict[str, Any]:

@@ -138,6 +138,10 @@ class Metrics(Protocol):
 
     def probe(self, service: str, result: ProbeResult) -> None: ...
 
+    def recovery(self, service: str, outcome: str) -> None:
+        """An attempt of automatic recovery is over."""
+        ...
+
     def request(self, method: str, route: str, code: int) -> None: ...
 
     def text(self) -> bytes:

@@ -1,4 +1,4 @@
-"""What a request's query says, held against what its route takes."""
+"""What a request says beside its body, held against what its route takes."""
 
 from __future__ import annotations
 
@@ -36,3 +36,15 @@ def whole(request: web.BaseRequest, name: str, default: int | None) -> int | Non
     if not re.fullmatch(r"[0-9]{1,15}", given):
         raise ApiError(400, "malformed", f"cannot take {name}={given[:50]!r}; give a whole number, 0 or more")
     return int(given)
+
+
+def idempotency_key(request: web.BaseRequest) -> str:
+    """The key under which an action is done only once; empty when none is given.
+
+    Raises:
+        ApiError: 400.
+    """
+    key = request.headers.get("Idempotency-Key", "")
+    if key and not re.fullmatch(r"[!-~]{1,128}", key):
+        raise ApiError(400, "malformed", "cannot take the Idempotency-Key; give 1 to 128 printable characters")
+    return key

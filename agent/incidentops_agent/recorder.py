@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from . import views
 from .model import AuditRow
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from .engine import Engine, Service
     from .jobs import Outcome
     from .model import Actor
@@ -30,6 +32,26 @@ class Recorder:
     def requested(self, action: str, name: str, who: Actor) -> AuditRow:
         """The row that an action begins with; not written yet."""
         return AuditRow(uuid.uuid4().hex, "requested", self._engine.now(), action, name, who)
+
+    async def noted(
+        self, action: str, name: str, who: Actor, reason: str, sentence: str, detail: Mapping[str, Any]
+    ) -> bool:
+        """Write down a fact that is no action of its own, in one row; True when it is safely stored."""
+        row = AuditRow(
+            uuid.uuid4().hex,
+            "noted",
+            self._engine.now(),
+            action,
+            name,
+            who,
+            outcome="ok",
+            reason=reason,
+            sentence=sentence,
+            detail=detail,
+        )
+        recorded = await self._audit.append(row)
+        self._engine.broker.publish("action", views.audit_row(row))
+        return recorded
 
     async def finish(
         self, row: AuditRow, service: Service | None, result: Outcome, sentence: str, seconds: float

@@ -7,8 +7,12 @@ openapi.json is made from the same table.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from .model import Level
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,10 @@ class Route:
     answers: dict[int, str]
     query: tuple[str, ...] = ()
     media: str = "application/json"
+    body: Mapping[str, Any] | None = None
+    """The properties of the JSON object that it takes, as JSON Schema; None when it takes no body."""
+    required: tuple[str, ...] = ()
+    """Those of them that must be there."""
 
 
 _OK = {200: "As asked."}
@@ -33,6 +41,8 @@ _CHANGE = {
     409: "It can't be done in the present state: not installed, masked, superseded.",
     503: "It was tried and failed; the answer says why.",
 }
+_SETTING = {200: "It is in force.", 400: "The body is wrong; `problems` lists every mistake.", **_SERVICE}
+_SECONDS = {"type": "number", "minimum": 1, "maximum": 604800}
 _O, _R = Level.OPERATE, Level.OBSERVE
 
 # fmt: off
@@ -63,5 +73,16 @@ ROUTES = (
     Route("POST", "/remediate", _O, "actions.remediate", "Bring back what is down, in dependency order", _OK),
     Route("POST", "/incident/{service}", _O, "actions.incident", "Break a service: its unit is stopped", _CHANGE),
     Route("POST", "/resolve/{service}", _O, "actions.resolve", "Bring a broken service back", _CHANGE),
+    Route("POST", "/maintenance/{service}", _O, "recovery.begin_maintenance",
+          "Begin a window in which nothing is done about a service automatically", _SETTING,
+          body={"seconds": _SECONDS, "reason": {"type": "string", "minLength": 1, "maxLength": 500}},
+          required=("seconds", "reason")),
+    Route("DELETE", "/maintenance/{service}", _O, "recovery.end_maintenance", "End the maintenance of a service",
+          {**_OK, **_SERVICE}),
+    Route("POST", "/recovery/{service}", _O, "recovery.set_mode",
+          "Recover a service automatically or by hand, for some time", _SETTING,
+          body={"mode": {"enum": ["auto", "manual"]}, "seconds": {**_SECONDS, "default": 3600}}, required=("mode",)),
+    Route("DELETE", "/recovery/{service}", _O, "recovery.reset_mode", "Go back to the catalogue's recovery mode",
+          {**_OK, **_SERVICE}),
 )
 # fmt: on

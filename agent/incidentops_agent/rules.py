@@ -46,6 +46,17 @@ ACTIVE = ("active", "reloading", "refreshing")
 DOWN = ("inactive", "failed", "deactivating")
 
 
+def restarts_itself(unit: UnitView | None) -> bool:
+    """Whether systemd starts a unit again by itself when it dies (Restart=)."""
+    return unit is not None and unit.restart_policy not in ("no", "")
+
+
+def given_up(unit: UnitView) -> bool:
+    """Whether systemd has no restart of its own in mind for a unit that failed. Since version 254 it shows a unit as
+    failed for a moment before it restarts it."""
+    return unit.active_state == "failed" and not unit.sub_state.endswith("before-auto-restart")
+
+
 def signal_name(number: int) -> str:
     """SIGKILL for 9; a number that has no name is given as it is."""
     try:
@@ -129,13 +140,6 @@ def _inactive_health(unit: UnitView) -> Health:
     if unit.condition_usec and not unit.condition_result:
         return Health(State.STOPPED, "a condition of its unit was not met when it was last started")
     return Health(State.STOPPED, "stopped")
-
-
-def recovery_mode(spec: ServiceSpec, unit: UnitView | None) -> str:
-    """What brings the service back when it dies: ``self (systemd)`` when its unit restarts itself, else as set."""
-    if unit is not None and unit.restart_policy not in ("no", ""):
-        return "self (systemd)"
-    return spec.recovery
 
 
 def levels(names: Iterable[str], catalogue: Catalogue) -> list[list[str]]:

@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from . import rules
 
 if TYPE_CHECKING:
-    from .model import Actor, AuditRow, Health, JournalEntry, ProbeView, Resources, ServiceSpec, UnitView
+    from .live import Busy, Service
+    from .model import (
+        Actor,
+        AuditRow,
+        Automatic,
+        Health,
+        JournalEntry,
+        Maintenance,
+        ProbeView,
+        Resources,
+        ServiceSpec,
+        UnitView,
+    )
+
+DAY = 86400.0
+"""Seconds from which on a time of day alone would be taken for another day's."""
 
 
 def iso(seconds: float) -> str:
@@ -115,29 +131,60 @@ def journal_entry(entry: JournalEntry) -> dict[str, Any]:
     }
 
 
-def service(
-    spec: ServiceSpec,
-    view: UnitView | None,
-    health: Health,
-    since: float,
-    probed: ProbeView,
-    used: Resources | None,
-    busy: dict[str, Any] | None,
-    stale: bool,
-) -> dict[str, Any]:
-    """One service as GET /services shows it. ``since``: when it came into this state, seconds since the epoch."""
+def busy(what: Busy) -> dict[str, Any]:
+    return {"action": what.action, "since": iso(what.since), "user": what.user}
+
+
+def maintenance(window: Maintenance) -> dict[str, Any]:
+    return {"until": iso(window.until), "reason": window.reason, "user": window.user}
+
+
+def automatic(what: Automatic) -> dict[str, Any]:
+    return {
+        "state": what.state,
+        "until": iso(what.until) if what.until is not None else None,
+        "attempts": what.attempts,
+        "budget": what.budget,
+        "window_seconds": what.window,
+        "since": iso(what.since),
+        "reason": what.reason,
+    }
+
+
+def recovery(live: Service, now: float) -> str:
+    """What brings a service back when it dies, in a few words: ``manual``, ``self (systemd)``, ``auto (waiting 8 s)``,
+    ``maintenance until 12:03:11Z``."""
+    if live.maintenance is not None:
+        until = iso_seconds(live.maintenance.until)
+        return f"maintenance until {until if live.maintenance.until - now >= DAY else until[11:]}"
+    if rules.restarts_itself(live.unit) and not (live.auto and live.unit and rules.given_up(live.unit)):
+        return "self (systemd)"
+    auto = live.auto
+    if auto is None:
+        return "manual"
+    said = auto.state.replace("breaker-", "breaker ")
+    if auto.state == "waiting" and auto.until is not None:
+        said += f" {math.ceil(min(max(auto.until - now, 0.0), auto.wait))} s"
+    return f"auto ({said})"
+
+
+def service(live: Service, stale: bool, now: float) -> dict[str, Any]:
+    """One service as GET /services shows it; ``now`` is seconds since the epoch."""
+    spec, health = live.spec, live.health
     return {
         "status": health.status,
-        "started": started(view, health),
-        "recovery": rules.recovery_mode(spec, view),
+        "started": started(live.unit, health),
+        "recovery": recovery(live, now),
         "state": health.state.value,
         "reason": health.reason,
-        "since": iso(since) if since else None,
+        "since": iso(live.since) if live.since else None,
         "stale": stale,
         "title": spec.title,
         "depends_on": list(spec.depends_on),
-        "busy": busy,
-        "probe": probe(spec, probed),
-        "resources": resources(used),
-        "unit": unit(view, spec.unit),
+        "busy": busy(live.busy) if live.busy else None,
+        "maintenance": maintenance(live.maintenance) if live.maintenance else None,
+        "auto": automatic(live.auto) if live.auto else None,
+        "probe": probe(spec, live.probe),
+        "resources": resources(live.used),
+        "unit": unit(live.unit, spec.unit),
     }

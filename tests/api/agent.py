@@ -171,6 +171,7 @@ async def running(
         if one.name not in missing:
             systemd.install(one.unit, active=one.name not in down)
     systemd.listener = engine
+    actions.recovery.start(audit, "seed")
     engine.start()
     await systemd.watch(engine.unit_specs())
     engine.on_bus(True)

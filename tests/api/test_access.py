@@ -67,7 +67,10 @@ async def test_the_matrix(open_folder: Path, name: str, door: str) -> None:
             path = route.path.replace("{service}", "redis")
             status, body = await who.ask(route.method, path, agent.doors[door])
             if ORDER.index(level) >= ORDER.index(route.level):
-                assert status == 200, (route, body)
+                if route.body is not None and status == 400:
+                    assert body["kind"] == "malformed", (route, body)  # it wants a body, and was let in to say so
+                else:
+                    assert status == 200, (route, body)
             else:
                 assert (status, body["kind"], body["level"]) == (403, "denied", route.level.value), route
                 assert body["message"].startswith(f"cannot {route.method} {path}: "), body
@@ -119,6 +122,6 @@ async def test_a_refusal_says_who_was_refused_what_and_who_may(open_folder: Path
 
 
 def test_every_route_that_changes_something_needs_an_operator() -> None:
-    assert {route.level for route in ROUTES if route.method == "POST"} == {Level.OPERATE}
-    assert {route.method for route in ROUTES} == {"GET", "POST"}
+    assert {route.level for route in ROUTES if route.method != "GET"} == {Level.OPERATE}
+    assert {route.method for route in ROUTES} == {"DELETE", "GET", "POST"}
     assert [route.path for route in ROUTES if route.level is Level.ANONYMOUS] == ["/health"]

@@ -44,7 +44,8 @@ async def test_openapi_is_the_route_table(tmp_path: Path) -> None:
         names = {parameter["name"]: parameter["in"] for parameter in operation["parameters"]}
         assert {name for name, place in names.items() if place == "path"} == set(re.findall(r"{(\w+)}", route.path))
         assert {name for name, place in names.items() if place == "query"} == set(route.query)
-        assert ("Idempotency-Key" in names) == (route.method == "POST")
+        assert ("Idempotency-Key" in names) == (route.method != "GET")
+        assert ("requestBody" in operation) == (route.body is not None)
     assert len({operation["operationId"] for operation in described.values()}) == len(ROUTES)
 
 
@@ -100,14 +101,14 @@ async def ask_everything(agent: Agent, **headers: str) -> set[int]:
 
 async def test_real_answers_are_those_that_are_described(tmp_path: Path) -> None:
     async with running(tmp_path, five_services(start_deadline=0.05, stop_deadline=0.05)) as agent:
-        assert await ask_everything(agent) == {200, 404}
+        assert await ask_everything(agent) == {200, 400, 404}, "400 for a body that is missing"
         assert await ask_everything(agent, **{"Idempotency-Key": "no good"}) == {200, 400, 404}
         assert await ask_everything(agent, Origin="http://localhost") == {403}
         agent.systemd.program("redis.service", start="fails", answers="failed")
         agent.systemd.kill("redis.service")
-        assert await ask_everything(agent) == {200, 404, 503}
+        assert await ask_everything(agent) == {200, 400, 404, 503}
         agent.systemd.change("redis.service", load_state="masked", active_state="inactive")
-        assert await ask_everything(agent) == {200, 404, 409, 503}
+        assert await ask_everything(agent) == {200, 400, 404, 409, 503}
         agent.journal.error = OSError("cannot read the journal")
         agent.systemd.refuses = BusError("systemd-unreachable", "systemd did not answer within 5 s")
         agent.engine._bus_answering = False
@@ -142,13 +143,16 @@ EXPECTED = {
     "incidentops_action_duration_seconds": "histogram",
     "incidentops_audit_failing": "gauge",
     "incidentops_audit_unwritten_rows": "gauge",
+    "incidentops_breaker_open": "gauge",
     "incidentops_build": "info",
     "incidentops_event_readers": "gauge",
     "incidentops_http_requests": "counter",
+    "incidentops_maintenance": "gauge",
     "incidentops_probe_duration_seconds": "histogram",
     "incidentops_probe_success": "gauge",
     "incidentops_probes": "counter",
     "incidentops_problems": "gauge",
+    "incidentops_recovery_attempts": "counter",
     "incidentops_service_memory_bytes": "gauge",
     "incidentops_service_state": "gauge",
     "incidentops_service_up": "gauge",

@@ -27,17 +27,17 @@ LAYERS = (
     "credentials probes.base",
     "server",
     "api",
-    "handlers.actions handlers.agent handlers.audit handlers.services handlers.streams",
+    "handlers.actions handlers.agent handlers.audit handlers.recovery handlers.services handlers.streams",
     "actions lookup openapi",
-    "remediation",
+    "autorecovery remediation",
     "recorder",
     "jobs",
     "engine",
     "bodies queries",
     "access answers configuration events peer polkit routes views",
-    "reliability",
-    "history incident",
-    "causes",
+    "live reliability",
+    "history incident recall",
+    "causes policy",
     "rules",
     "ports",
     "catalogue chain settings",
@@ -50,7 +50,7 @@ ISLANDS = ("cli", "bus_worker")
 ISLAND_OF = {"_pystemd": "bus_worker", "bus_records": "bus_worker"}
 
 HANDLERS = next(tuple(line.split()) for line in LAYERS if line.startswith("handlers."))
-OPERATIONS = ("actions", "remediation")
+OPERATIONS = ("actions", "autorecovery", "remediation")
 """What acts on the services."""
 
 # Only these modules of the agent may import these.
@@ -69,7 +69,10 @@ ONLY_IN = {
 }
 
 # These only compute: the same input gives the same output, always.
-PURE = ("catalogue", "causes", "chain", "edge", "history", "incident", "model", "reliability", "rules", "settings")
+PURE = (
+    *("catalogue", "causes", "chain", "edge", "history", "incident", "model", "policy", "recall", "reliability"),
+    *("rules", "settings"),
+)
 IMPURE_IMPORTS = (
     "aiohttp",
     "asyncio",

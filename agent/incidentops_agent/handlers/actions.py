@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
-from .. import access, lookup
-from ..answers import ApiError, reply
+from .. import access, lookup, queries
+from ..answers import reply
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -57,9 +56,7 @@ class ActionHandlers:
     async def _run(
         self, request: web.BaseRequest, what: Callable[[], Awaitable[dict[str, Any]]], who: Actor
     ) -> web.StreamResponse:
-        key = request.headers.get("Idempotency-Key", "")
-        if key and not re.fullmatch(r"[!-~]{1,128}", key):
-            raise ApiError(400, "malformed", "cannot take the Idempotency-Key; give 1 to 128 printable characters")
+        key = queries.idempotency_key(request)
         answer = await self._actions.run(what, who, key, request.path)
         failed = "kind" in answer
         return reply(answer, _CODES.get(answer["kind"], 503) if failed else 200)

@@ -108,15 +108,6 @@ def test_signals_have_their_names() -> None:
     assert all(rules.signal_name(number).startswith("SIG") for number in signal.valid_signals() if 0 < number < 32)
 
 
-@pytest.mark.parametrize(
-    ("policy", "mode"),
-    [("no", "manual"), ("", "manual"), ("always", "self (systemd)"), ("on-failure", "self (systemd)")],
-)
-def test_recovery_mode(policy: str, mode: str) -> None:
-    assert rules.recovery_mode(spec(), active(restart_policy=policy)) == mode
-    assert rules.recovery_mode(spec(), None) == "manual"
-
-
 def test_every_state_has_its_remedy() -> None:
     assert {state: rules.remediation_action(state) for state in State} == {
         State.HEALTHY: "none",

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 from incidentops_agent import __main__ as agent_main
 from incidentops_agent.cli import options
-from incidentops_agent.model import ProbeSpec, ServiceSpec
+from incidentops_agent.model import AutoSettings, ProbeSpec, ServiceSpec
 from incidentops_agent.routes import ROUTES
 from incidentops_worker.config import Config
 
@@ -90,8 +90,8 @@ def test_every_option_of_the_agent_and_every_route() -> None:
 
 
 def test_every_key_of_the_catalogue() -> None:
-    fields = {field.name for kind in (ServiceSpec, ProbeSpec) for field in dataclasses.fields(kind)}
-    assert not missing("incidentops-services.d.5", [rf"^\.It Sy {name}$" for name in fields - {"name", "options"}])
+    fields = {field.name for kind in (ServiceSpec, ProbeSpec, AutoSettings) for field in dataclasses.fields(kind)}
+    assert not missing("incidentops-services.d.5", [rf"^\.It .*Sy {name}\b" for name in fields - {"name", "options"}])
 
 
 def test_every_setting_of_the_worker() -> None:
