@@ -86,6 +86,11 @@ def clock(at: float) -> str:
     return f"{datetime.fromtimestamp(at).astimezone():%H:%M:%S}"
 
 
+def minute(at: float) -> str:
+    """The time of day here, to the minute."""
+    return f"{datetime.fromtimestamp(at).astimezone():%H:%M}"
+
+
 def latency(value: float | None) -> str:
     """``value`` is seconds."""
     if value is None:
@@ -111,11 +116,6 @@ def percent(value: float | None) -> str:
     if value is None:
         return MISSING
     return f"{value:.1f} %" if value < 9.95 else f"{value:.0f} %"
-
-
-def recovery(word: str) -> str:
-    words = {"manual": tr("manual"), "automatic": tr("automatic"), "self (systemd)": tr("self (systemd)")}
-    return words.get(word, word)
 
 
 def busy(card: Card, now_ours: float, now_agent: float) -> str:

@@ -9,10 +9,11 @@ from PySide6.QtCore import QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QSizePolicy, QVBoxLayout, QWidget
 
-from .. import details, theme, wording
+from .. import details, recovery, theme, wording
 from ..state import Tone
 from ..translate import tr
 from . import paint
+from .badge import Badge
 from .button import Button
 from .figures import Figures, Row
 from .led import LOOKS, Led
@@ -20,6 +21,7 @@ from .text import Elided, ink, label
 
 if TYPE_CHECKING:
     from ..state import Card, State
+    from ..wire import Service
 
 LOG_LINES = 3
 WIDTH = 352
@@ -27,7 +29,8 @@ WIDTH = 352
 
 
 class CardWidget(QFrame):
-    """Thin: ``show_card`` paints what the state says. ``asked`` carries (service, action); ``opened`` the service."""
+    """Thin: ``show_card`` paints what the state says. ``asked`` carries (service, action); ``opened`` the service;
+    ``wanted`` (what, subject) asks for a window beside the main one."""
 
     asked = Signal(str, str)
     opened = Signal(str)
@@ -35,6 +38,7 @@ class CardWidget(QFrame):
     pin_toggled = Signal(str)
     note_dismissed = Signal(str)
     resized = Signal()
+    wanted = Signal(str, str)
 
     def __init__(self, name: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -43,6 +47,7 @@ class CardWidget(QFrame):
         self.pinned = False
         self.compact = False
         self._offered = ""
+        self._upkeep_role = "muted"
         self._card: Card | None = None
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
@@ -55,6 +60,10 @@ class CardWidget(QFrame):
         self.title = Elided(self, 1.12, bold=True)
         self.word = label(self, 1.0, bold=True)
         self.unit = Elided(self, 0.85)
+        self.badge = Badge(self)
+        self.badge.clicked.connect(lambda: self.wanted.emit("incident", self.badge.incident))
+        self.upkeep = Elided(self, 0.92)
+        self.upkeep.hide()
         self.message = label(self, 0.92)
         self.message.setWordWrap(True)
         self.message.setTextInteractionFlags(
@@ -86,7 +95,12 @@ class CardWidget(QFrame):
         column.setContentsMargins(14, 11, 14, 11)
         column.setSpacing(6)
         column.addLayout(head)
-        column.addWidget(self.unit)
+        about = QHBoxLayout()
+        about.addWidget(self.unit)
+        about.addStretch(1)
+        about.addWidget(self.badge)
+        column.addLayout(about)
+        column.addWidget(self.upkeep)
         column.addLayout(told)
         column.addWidget(self.figures)
         column.addLayout(self._buttons())
@@ -118,6 +132,7 @@ class CardWidget(QFrame):
         menu = QMenu(self)
         restart = menu.addAction(tr("&Restart"), lambda: self.asked.emit(self.name, "restart"))
         restart.setEnabled(self.stop.isEnabled())
+        self._add_upkeep(menu)
         menu.addSeparator()
         menu.addAction(tr("&Journal and log"), lambda: self.opened.emit(self.name))
         menu.addAction(tr("&Copy details"), lambda: self.copied.emit(self.name))
@@ -126,6 +141,15 @@ class CardWidget(QFrame):
             menu.addAction(tr("&Dismiss the message"), lambda: self.note_dismissed.emit(self.name))
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         return menu
+
+    def _add_upkeep(self, menu: QMenu) -> None:
+        """Automatic recovery and maintenance of this service, where they may be changed."""
+        if self._card is None or not self.ping.isEnabled():
+            return
+        from . import upkeep
+
+        menu.addSeparator()
+        upkeep.fill(menu, self._card.service, lambda what: self.wanted.emit(what, self.name))
 
     def show_menu(self) -> None:
         self.menu().popup(self.more.mapToGlobal(self.more.rect().bottomLeft()))
@@ -148,6 +172,7 @@ class CardWidget(QFrame):
         self.show_times(state)
         self._show_buttons(card, may_act and live)
         self._show_message(card, state)
+        self._show_upkeep(service)
         self._show_log(card)
         self.recolour()
         if before is None or self._needs() != height:
@@ -183,6 +208,7 @@ class CardWidget(QFrame):
         if not self.live and as_of is not None:
             word = tr("{state} as of {time}").format(state=wording.state(service.state), time=wording.clock(as_of))
         self._set(self.word, word)
+        self.badge.show_state(state, self.name)
         runs = service.unit.active not in ("inactive", "failed")
         share = card.cpu_percent if runs else None
         needed_by = ", ".join(state.dependants(self.name)) or wording.MISSING
@@ -190,7 +216,7 @@ class CardWidget(QFrame):
         rows = (
             Row(tr("Started"), wording.ago(service.started, there), started),
             Row(tr("Probe"), wording.latency(service.probe.latency), self._probe_hint(card), card.latency),
-            Row(tr("Recovery"), wording.recovery(service.recovery), tr("What brings it back when it dies")),
+            Row(tr("Recovery"), recovery.words(service, there), self._recovery_hint(service)),
             Row(tr("Memory"), wording.size(service.resources.memory if runs else None), self._used_hint(card, "")),
             Row(tr("Needed by"), needed_by, tr("Needed by: {names}").format(names=needed_by)),
             Row(
@@ -214,6 +240,18 @@ class CardWidget(QFrame):
         at = card.service.resources.at
         when = tr("Read at {time}").format(time=wording.exact(at)) if at is not None else ""
         return "\n".join(part for part in (text, when) if part)
+
+    @staticmethod
+    def _recovery_hint(service: Service) -> str:
+        return "\n".join([tr("What brings it back when it dies"), service.recovery])
+
+    def _show_upkeep(self, service: Service) -> None:
+        """Maintenance, and automatic recovery that is at work: a line that is there only then."""
+        window = service.maintenance
+        text, self._upkeep_role = recovery.line(service, wording.minute(window.until) if window is not None else "")
+        self._set(self.upkeep, text)
+        self.upkeep.setAccessibleName(text)
+        self.upkeep.setVisible(bool(text))
 
     def _show_message(self, card: Card, state: State) -> None:
         note, service = card.note, card.service
@@ -273,6 +311,7 @@ class CardWidget(QFrame):
         ink(self.word, look.role if self.live else "muted")
         ink(self.unit, "muted")
         ink(self.log, "muted")
+        ink(self.upkeep, self._upkeep_role if self.live else "muted")
         ink(self.message, str(self.message.property("tone") or "muted"))
 
     def details(self, state: State) -> str:

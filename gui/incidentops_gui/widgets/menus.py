@@ -110,6 +110,9 @@ class Menus(QObject):
         menu.addSeparator()
         self._add(menu, tr("&AUTO-REMEDIATION"), ["Ctrl+Shift+R"], window.remediate)
         self._add(menu, tr("R&emediation plan…"), ["Ctrl+Shift+P"], lambda: window.rooms.plan())
+        menu.addSeparator()
+        self._add(menu, tr("&Maintenance…"), ["Ctrl+Shift+M"], lambda: window.open_upkeep("maintenance"))
+        self._add(menu, tr("A&utomatic recovery…"), ["Ctrl+Shift+A"], lambda: window.open_upkeep("recovery"))
 
     def _view(self, menu: QMenu) -> None:
         window = self._window
@@ -117,6 +120,8 @@ class Menus(QObject):
         self._add(menu, tr("&Filter"), ["Ctrl+F", "/"], window.focus_filter)
         first = self._check(menu, tr("What needs attention &first"), window.grid.failed_first, window.set_failed_first)
         first.setShortcut(QKeySequence("Ctrl+Shift+F"))
+        menu.addSeparator()
+        self._add(menu, tr("&Incidents…"), ["Ctrl+I"], lambda: window.rooms.incidents())
         menu.addSeparator()
         group = QActionGroup(self)
         words = (

@@ -10,7 +10,9 @@ if TYPE_CHECKING:
     from ..answers import Remediation
     from ..reducer import Changes
     from ..session import Session
+    from .incidents import IncidentsWindow
     from .plan import PlanWindow
+    from .upkeep import Upkeep
     from .window import Window
 
 TICK = 1000
@@ -24,6 +26,7 @@ class Rooms(QObject):
         super().__init__(window)
         self._window = window
         self._open: dict[str, Any] = {}
+        self._upkeep: Upkeep | None = None
         self._tick = QTimer(self, interval=TICK)
         self._tick.timeout.connect(self._on_tick)
         self._session = window.session
@@ -34,6 +37,9 @@ class Rooms(QObject):
         for room in list(self._open.values()):
             room.close()
         self._open.clear()
+        if self._upkeep is not None:
+            self._upkeep.deleteLater()
+            self._upkeep = None
         self._session.store.changed.disconnect(self._on_changes)
         self._session = session
         session.store.changed.connect(self._on_changes)
@@ -52,6 +58,22 @@ class Rooms(QObject):
         room.activateWindow()
         return room
 
+    def open(self, what: str, subject: str) -> None:
+        """What a card asks for: its incident (by id), or a change of what looks after its service."""
+        if what == "incident":
+            self.incidents(subject)
+        else:
+            self.upkeep.change(what, subject)
+
+    @property
+    def upkeep(self) -> Upkeep:
+        """Maintenance windows and automatic recovery."""
+        if self._upkeep is None:
+            from .upkeep import Upkeep
+
+            self._upkeep = Upkeep(self._session, self._window)
+        return self._upkeep
+
     def plan(self) -> PlanWindow:
         """What remediation would do now."""
         from .plan import PlanWindow
@@ -66,6 +88,19 @@ class Rooms(QObject):
 
         room: PlanWindow = self._room("plan", lambda: PlanWindow(self._session, self._window))
         room.show_done(answer)
+        return room
+
+    def incidents(self, name: str = "") -> IncidentsWindow:
+        """All incidents; with an id, that one chosen."""
+        from .incidents import IncidentsWindow
+
+        def make() -> IncidentsWindow:
+            made = IncidentsWindow(self._session, self._window)
+            made.read()
+            return made
+
+        room: IncidentsWindow = self._room("incidents", make)
+        room.want(name)
         return room
 
     def _on_changes(self, changes: Changes) -> None:

@@ -89,6 +89,14 @@ class Pill(QLabel):
         self.setContentsMargins(9, 2, 9, 3)
         ink(self, role)
 
+    def say(self, text: str, role: str) -> None:
+        """Another word; hidden when it is empty."""
+        self.role = role
+        self.setText(text)
+        self.setVisible(bool(text))
+        ink(self, role)
+        self.update()
+
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
         tokens = theme.current()
         soft = f"{self.role}_soft"
@@ -113,8 +121,7 @@ class StepCard(QFrame):
         column.addLayout(self._head(title, done))
         self._line(column, step.sentence, "text")
         if step.effect:
-            within = tr(" (within {n} s)").format(n=f"{step.deadline:g}") if step.deadline else ""
-            self._line(column, tr("Then: {effect}").format(effect=step.effect) + within, "muted")
+            self._line(column, tr("Then: {effect}").format(effect=step.effect), "muted")
         if step.touches:
             self._line(column, tr("Also touched: {names}").format(names=", ".join(step.touches)), "warn")
         if done:

@@ -110,6 +110,7 @@ class Window(QMainWindow):
     def _on_card(self, card: CardWidget) -> None:
         card.asked.connect(self.act)
         card.opened.connect(self.open_service)
+        card.wanted.connect(lambda what, subject: self.rooms.open(what, subject))
         card.copied.connect(self.copy_details)
         card.pin_toggled.connect(self.toggle_pin)
         card.note_dismissed.connect(lambda name: self.session.dismiss(name))
@@ -246,6 +247,11 @@ class Window(QMainWindow):
     def chosen(self) -> str:
         """The card with the focus, else the first one."""
         return self.grid.focused() or (self.grid.shown[0] if self.grid.shown else "")
+
+    def open_upkeep(self, what: str) -> None:
+        """Maintenance or automatic recovery of the chosen card's service."""
+        if self.chosen():
+            self.rooms.open(what, self.chosen())
 
     def refresh(self) -> None:
         """Read everything anew; where there is no connection, try at once."""
