@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import copy
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from incidentops_gui import moments
-from incidentops_gui.widgets import incident_detail
 from incidentops_gui.widgets.incidents import IncidentsWindow
 from PySide6.QtCore import Qt, QUrl
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QDesktopServices, QGuiApplication
 
 from gui.conftest import Desk, answer
 
@@ -159,8 +159,13 @@ def test_the_report_is_saved_and_opened(
     desk: Desk, troubled: FakeAgent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: list[QUrl] = []
-    monkeypatch.setattr(incident_detail.QDesktopServices, "openUrl", lambda url: opened.append(url) or True)
-    monkeypatch.setattr(incident_detail.tempfile, "mkdtemp", lambda prefix: str(tmp_path))
+
+    def open_url(url: QUrl) -> bool:
+        opened.append(url)
+        return True
+
+    monkeypatch.setattr(QDesktopServices, "openUrl", open_url)
+    monkeypatch.setattr(tempfile, "mkdtemp", lambda prefix: str(tmp_path))
     troubled.answers[f"GET /incidents/{OPEN}/report"] = (200, b"<!doctype html><p>report")
     detail = show(desk.live()).detail
     desk.click(detail.report)

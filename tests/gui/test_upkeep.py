@@ -33,7 +33,7 @@ def auto(state: str, **more: Any) -> dict[str, Any]:
 
 
 def figure(desk: Desk, name: str) -> str:
-    return next(row.value for row in desk.card(name).figures.rows if row.name == "Recovery")
+    return next(str(row.value) for row in desk.card(name).figures.rows if row.name == "Recovery")
 
 
 def entries(menu: QMenu) -> list[str]:
