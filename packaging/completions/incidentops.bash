@@ -16,7 +16,7 @@ _incidentops_services() {
 
 _incidentops() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command='' i
-    local commands='status ping start stop restart remediate incident resolve logs journal events system audit health'
+    local commands='status ping start stop restart remediate incident resolve logs journal events system audit maintenance recovery health'
     local options='--json --socket --url --timeout --version --help'
     COMPREPLY=()
     case $before in
@@ -29,7 +29,11 @@ _incidentops() {
         mapfile -t COMPREPLY < <(compgen -W "$(_incidentops_services)" -- "$word")
         return
         ;;
-    --url | --timeout | --limit | --lines | -n) return ;;
+    --for)
+        mapfile -t COMPREPLY < <(compgen -W '30m 1h 4h 1d' -- "$word")
+        return
+        ;;
+    --url | --timeout | --limit | --lines | -n | --reason) return ;;
     esac
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
@@ -46,6 +50,8 @@ _incidentops() {
         stop) options+=' --yes' ;;
         audit) options+=' --service --limit' ;;
         journal) options+=' --follow --lines' ;;
+        maintenance) options+=' --for --reason --end' ;;
+        recovery) options+=' --for' ;;
         esac
         mapfile -t COMPREPLY < <(compgen -W "$options" -- "$word")
         return
@@ -55,7 +61,14 @@ _incidentops() {
     status | ping | start | stop | restart)
         mapfile -t COMPREPLY < <(compgen -W "$(_incidentops_services)" -- "$word")
         ;;
-    incident | resolve | logs | journal)
+    recovery)
+        if [[ $before == "$command" || $before == -* ]]; then
+            mapfile -t COMPREPLY < <(compgen -W "$(_incidentops_services)" -- "$word")
+        elif [[ ${COMP_WORDS[COMP_CWORD - 2]} == "$command" ]]; then
+            mapfile -t COMPREPLY < <(compgen -W 'auto manual reset' -- "$word")
+        fi
+        ;;
+    incident | resolve | logs | journal | maintenance)
         # One service: nothing more once it is there.
         if [[ $before == "$command" || $before == -* ]]; then
             mapfile -t COMPREPLY < <(compgen -W "$(_incidentops_services)" -- "$word")

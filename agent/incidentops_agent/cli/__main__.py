@@ -27,6 +27,10 @@ def command(options: Options) -> tuple[Callable[[Options, Client], int], float]:
         from . import watching
 
         return getattr(watching, options.command), READING
+    if options.command in ("maintenance", "recovery"):
+        from . import setting
+
+        return getattr(setting, options.command), READING
     from . import acting
 
     return (acting.remediate if options.command == "remediate" else acting.act), ACTING

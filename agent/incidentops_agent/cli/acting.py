@@ -62,7 +62,7 @@ def remediate(options: Options, client: Client) -> int:
     else:
         for line in render.remediation(answer, Style.of(sys.stdout)):
             print(line)
-        _warn_unrecorded(answer)
+        warn_unrecorded(answer)
     return OK if answer.get("status") == "completed" else FAILED
 
 
@@ -72,10 +72,10 @@ def _tell(answer: dict[str, Any], action: str, options: Options) -> None:
         return
     style = Style.of(sys.stdout)
     print(render.ping(answer, style) if action == "ping" else render.change(action, answer, style), flush=True)
-    _warn_unrecorded(answer)
+    warn_unrecorded(answer)
 
 
-def _warn_unrecorded(answer: dict[str, Any]) -> None:
+def warn_unrecorded(answer: dict[str, Any]) -> None:
     if answer.get("recorded") is False:
         print(
             "incidentops: this was done but could not be written to the audit trail; see incidentops health",

@@ -144,7 +144,13 @@ class Client:
                 raise
             return self._exchange("GET", path, {}, None)
 
-    def post(self, path: str, key: str, waiting: Callable[[float], None] | None = None) -> dict[str, Any]:
+    def post(
+        self,
+        path: str,
+        key: str,
+        waiting: Callable[[float], None] | None = None,
+        body: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
         """Have the agent do something, once per ``key``; ``waiting`` gets the seconds so far, each second.
 
         Never sent a second time: whether it was done can't be known when the connection breaks.
@@ -152,7 +158,21 @@ class Client:
         Raises:
             CliError: with the exit code that belongs to what went wrong.
         """
-        answer = self._exchange("POST", path, {"Idempotency-Key": key}, waiting)
+        return self._change("POST", path, key, waiting, body)
+
+    def delete(self, path: str, key: str) -> dict[str, Any]:
+        """Have the agent take something back, once per ``key``; as ``post``."""
+        return self._change("DELETE", path, key, None, None)
+
+    def _change(
+        self,
+        method: str,
+        path: str,
+        key: str,
+        waiting: Callable[[float], None] | None,
+        body: Mapping[str, Any] | None,
+    ) -> dict[str, Any]:
+        answer = self._exchange(method, path, {"Idempotency-Key": key}, waiting, body)
         if not isinstance(answer, dict):
             raise self._stranger()
         return answer
@@ -185,11 +205,16 @@ class Client:
     # -- one request
 
     def _exchange(
-        self, method: str, path: str, headers: Mapping[str, str], waiting: Callable[[float], None] | None
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        waiting: Callable[[float], None] | None,
+        body_sent: Mapping[str, Any] | None = None,
     ) -> Any:
         began = time.monotonic()
         with self.endpoint.connect(self.timeout) as sock:
-            answer = self._request(sock, method, path, headers, waiting)
+            answer = self._request(sock, method, path, headers, waiting, body_sent)
             body = self._body(sock, answer, began)
         if answer.status >= 400:
             raise RefusalError(answer.status, self._object(body))
@@ -202,18 +227,22 @@ class Client:
         path: str,
         headers: Mapping[str, str],
         waiting: Callable[[float], None] | None,
+        body: Mapping[str, Any] | None = None,
     ) -> Answer:
+        sent = b"" if body is None else json.dumps(body).encode()
         lines = [
             f"{method} {path} HTTP/1.0",
             f"Host: {self.endpoint.host_header}",
             f"User-Agent: incidentops/{__version__}",
         ]
         lines += [f"{name}: {value}" for name, value in headers.items()]
-        if method == "POST":
-            lines.append("Content-Length: 0")
+        if sent:
+            lines.append("Content-Type: application/json")
+        if method != "GET":
+            lines.append(f"Content-Length: {len(sent)}")
         began = time.monotonic()
         try:
-            sock.sendall("\r\n".join([*lines, "", ""]).encode("ascii"))
+            sock.sendall("\r\n".join([*lines, "", ""]).encode("ascii") + sent)
             return self._head(sock, began, waiting)
         except OSError as error:
             raise self._broken(error) from error

@@ -9,6 +9,7 @@ from .. import __version__
 from .client import Endpoint
 from .errors import UsageError
 
+MODES = ("auto", "manual", "reset")
 SOCKET = "/run/incidentops/agent.sock"
 READING, ACTING = 10.0, 600.0
 """Seconds that an answer may take when --timeout does not say; acting takes as long as the services' deadlines."""
@@ -62,6 +63,10 @@ class Options(argparse.Namespace):
     follow = False
     service: str | None = None
     services: tuple[str, ...] = ()
+    seconds: float | None = None
+    reason: str | None = None
+    end = False
+    mode: str | None = None
 
     def endpoint(self) -> Endpoint:
         """Where the agent is: --socket or --url, else $INCIDENTOPS_SOCKET, else the usual socket.
@@ -98,6 +103,19 @@ def _actions(text: str) -> int:
 
 def _lines(text: str) -> int:
     return _whole(text, 5000)
+
+
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+LONGEST = 7 * 86400
+
+
+def _span(text: str) -> float:
+    """90, 90s, 30m, 1h or 2d as seconds."""
+    number, unit = (text[:-1], text[-1:]) if text[-1:] in UNITS else (text, "s")
+    whole = int(number) if number.isascii() and number.isdigit() and len(number) < 10 else 0
+    if not 0 < whole * UNITS[unit] <= LONGEST:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time from 1s to 7d, such as 90s, 30m, 1h or 2d")
+    return float(whole * UNITS[unit])
 
 
 def _name(text: str) -> str:
@@ -179,5 +197,16 @@ def parser() -> argparse.ArgumentParser:
     audit = word("audit", "show who did what, newest first")
     audit.add_argument("--service", metavar="SERVICE", type=_name, help="only what was done to this service")
     audit.add_argument("--limit", metavar="N", type=_actions, help="at most so many actions (default: 20)")
+    maintenance = word("maintenance", "keep automatic recovery from a service for some time, or show that")
+    maintenance.add_argument("service", metavar="SERVICE", type=_name)
+    maintenance.add_argument(
+        "--for", dest="seconds", metavar="TIME", type=_span, help="how long, such as 90s, 30m, 1h or 2d (default: 30m)"
+    )
+    maintenance.add_argument("--reason", metavar="TEXT", help="begin it, for this reason")
+    maintenance.add_argument("--end", action="store_true", help="end it now")
+    recovery = word("recovery", "recover a service automatically or by hand for some time, or show what is in force")
+    recovery.add_argument("service", metavar="SERVICE", type=_name)
+    recovery.add_argument("mode", metavar="MODE", nargs="?", choices=MODES, default=None, help="auto, manual, or reset")
+    recovery.add_argument("--for", dest="seconds", metavar="TIME", type=_span, help="how long (default: 1h)")
     word("health", "show whether the agent itself is well")
     return made

@@ -184,6 +184,27 @@ def remediation(answer: Mapping[str, Any], style: Style) -> list[str]:
     return lines
 
 
+def recovery(answer: Mapping[str, Any], now: datetime, style: Style) -> list[str]:
+    """What is done automatically about a service, and what has become of that."""
+    name = style.paint(clean(answer.get("service")), "bold")
+    note = f" ({clean(answer['reason'])})" if answer.get("reason") else ""
+    lines = [f"{name}: recovery is {clean(answer.get('recovery'))}{note}"]
+    window, auto = answer.get("maintenance"), answer.get("auto")
+    if window:
+        until = _until(window, now)
+        lines.append(f"  under maintenance by {clean(window.get('user'))}{until}: {clean(window.get('reason'))}")
+    if auto:
+        lines.append(f"  {clean(auto.get('state'))}{_until(auto, now)}: {clean(auto.get('reason'))}")
+        used = f"{auto.get('attempts')} of {auto.get('budget')} attempts"
+        lines.append(f"  {used} used in the last {duration(float(auto.get('window_seconds') or 0))}")
+    return lines
+
+
+def _until(about: Mapping[str, Any], now: datetime) -> str:
+    when = moment(about.get("until"))
+    return f" until {clock(when, now)}" if when is not None else ""
+
+
 def goes_down_too(name: str, service: Mapping[str, Any]) -> list[str]:
     """What a stop of a service does to others: units that systemd stops with it, and services that need it."""
     lines = []

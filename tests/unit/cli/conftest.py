@@ -30,6 +30,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:  # noqa: N802 - the name is http.server's
         self.server.requests.append((self.command, self.path, dict(self.headers.items())))
+        length = int(self.headers.get("Content-Length", "0"))
+        if length:
+            self.server.bodies.append(json.loads(self.rfile.read(length)))
         replies = self.server.replies.get((self.command, self.path))
         if not replies:
             self.send(404, {"kind": "not-found", "message": f"cannot find {self.path}"})
@@ -39,6 +42,7 @@ class Handler(BaseHTTPRequestHandler):
             reply(self)
 
     do_POST = do_GET  # noqa: N815
+    do_DELETE = do_GET  # noqa: N815
 
     def send(self, status: int, body: Any) -> None:
         self.raw(status, json.dumps(body).encode())
@@ -66,6 +70,7 @@ class Table:
 
     def __init__(self) -> None:
         self.requests: list[tuple[str, str, dict[str, str]]] = []
+        self.bodies: list[Any] = []
         self.replies: dict[tuple[str, str], list[Reply]] = {}
         self.on("GET", "/health", {"status": "ok", "problems": {}})
 

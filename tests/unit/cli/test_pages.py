@@ -141,7 +141,7 @@ def program(tmp_path: Path, agent: FakeAgent) -> dict[str, str]:
 
 def test_completion_of_commands() -> None:
     assert complete("incidentops ") == list(words(options.parser()))
-    assert complete("incidentops --json --socket /x re") == ["restart", "remediate", "resolve"]
+    assert complete("incidentops --json --socket /x re") == ["restart", "remediate", "resolve", "recovery"]
 
 
 def test_completion_of_options() -> None:
@@ -158,6 +158,11 @@ def test_completion_of_services(program: dict[str, str]) -> None:
     assert complete("incidentops logs r", **program) == ["redis", "rabbitmq"]
     assert complete("incidentops logs redis r", **program) == []
     assert complete("incidentops system r", **program) == []
+    assert complete("incidentops maintenance r", **program) == ["redis", "rabbitmq"]
+    assert complete("incidentops recovery w", **program) == ["worker"]
+    assert complete("incidentops recovery worker ", **program) == ["auto", "manual", "reset"]
+    assert complete("incidentops recovery worker auto ", **program) == []
+    assert complete("incidentops recovery worker auto --for 1", **program) == ["1h", "1d"]
 
 
 def test_completion_without_an_agent(program: dict[str, str]) -> None:
