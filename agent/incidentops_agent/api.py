@@ -93,7 +93,7 @@ class Api:
             "services": ServicesHandlers(engine, audit, stops_with),
             "actions": ActionHandlers(engine, actions),
             "recovery": RecoveryHandlers(engine, actions),
-            "audit": AuditHandlers(engine, audit),
+            "audit": AuditHandlers(engine, actions, audit),
             "streams": self._streams,
         }
         self._handlers: dict[str, Handler] = {}

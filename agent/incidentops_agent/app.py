@@ -31,6 +31,7 @@ from .prober import ServiceProber
 from .server import Doors
 from .system import SAMPLE_INTERVAL, SystemSampler
 from .unit_journal import UnitJournal
+from .upkeep import Upkeep
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -92,6 +93,12 @@ class Agent:
             lambda problem: self._engine.report("audit", problem),
             JournalWriter(lambda problem: self._engine.report("journal", problem)).put,
         )
+        self._upkeep = Upkeep(
+            self._audit,
+            lambda problem: self._engine.report("audit-chain", problem),
+            time.time,
+            loaded.settings.keep_days,
+        )
         self._system = SystemSampler()
         self._metrics.attach(self._engine, self._audit, self._system)
         self._actions = Actions(self._engine, self._bus, self._audit)
@@ -131,6 +138,7 @@ class Agent:
         tasks = [
             asyncio.create_task(self._bus.run(), name="bus"),
             asyncio.create_task(self._sample(), name="system"),
+            asyncio.create_task(self._upkeep.run(), name="upkeep"),
             asyncio.create_task(self._reload_when_asked(), name="reload"),
             asyncio.create_task(self._feed_watchdog(), name="watchdog"),
         ]
@@ -195,6 +203,7 @@ class Agent:
                 )
                 continue
             self._api.use_access(Access(loaded.settings, self._wsl))
+            self._upkeep.use(loaded.settings.keep_days)
             specs = await self._engine.adopt(loaded.catalogue)
             self._engine.report("configuration", "")
             try:

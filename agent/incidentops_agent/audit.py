@@ -15,23 +15,38 @@ import asyncio
 import queue
 import sqlite3
 import threading
+import time
 from collections import deque
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from . import audit_store
+from . import audit_retention, audit_store, audit_verify
+from .ports import BrokenTrailError, Checkpoint
 from .views import iso_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from .chain import Head
-    from .model import AuditRow
+    from .chain import Head, Verdict
+    from .model import Actor, AuditRow
     from .ports import AuditQuery
 
 UNWRITTEN_MOST = 10_000
 SENTENCES_MOST = 500
 RETRY_SECONDS = 5.0
+
+
+_Entry = tuple["AuditRow", "asyncio.Future[bool]"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Prune:
+    """Asks the writer for a checkpoint."""
+
+    before: float
+    who: Actor
+    done: asyncio.Future[Checkpoint]
 
 
 class SqliteAudit:
@@ -46,11 +61,14 @@ class SqliteAudit:
         self._report = report
         self._journal = journal
         self._loop = asyncio.get_running_loop()
-        self._queue: queue.SimpleQueue[tuple[AuditRow, asyncio.Future[bool]] | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[_Entry | _Prune | None] = queue.SimpleQueue()
         self._unwritten: deque[AuditRow] = deque(maxlen=UNWRITTEN_MOST)
         self._sentences: dict[str, deque[str]] = {}
         self._database: sqlite3.Connection | None = None
         self._head: Head | None = None
+        self._verifying = asyncio.Lock()
+        self._verdict: tuple[float, Head | None, Verdict] | None = None
+        self._closing = False
         self._failing = ""
         self._changed = ""
         self._said = ""
@@ -88,6 +106,47 @@ class SqliteAudit:
         """
         return await asyncio.to_thread(audit_store.newest, self._path, query, limit, before)
 
+    async def extent(self, query: AuditQuery) -> tuple[int, int]:
+        """How many rows a query finds now, and the highest number among them, 0 for none; raises OSError."""
+        return await asyncio.to_thread(audit_store.extent, self._path, query)
+
+    async def export(self, query: AuditQuery, after: int, through: int, limit: int) -> list[tuple[int, bytes]]:
+        """Rows as lines of JSON, oldest first; raises OSError."""
+        return await asyncio.to_thread(audit_store.export, self._path, query, after, through, limit)
+
+    async def verify(self, expected: Head | None = None) -> Verdict:
+        """Walk the chain in a thread, one walk at a time; who asks the same meanwhile shares the next answer.
+
+        Raises:
+            OSError: the database can't be read.
+        """
+        asked = time.monotonic()
+        async with self._verifying:
+            if self._verdict is None or self._verdict[0] < asked or self._verdict[1] != expected:
+                began, stop = time.monotonic(), threading.Event()
+                try:
+                    verdict = await asyncio.to_thread(
+                        audit_verify.verify, self._path, expected, lambda: stop.is_set() or self._closing
+                    )
+                finally:
+                    stop.set()
+                self._verdict = began, expected, verdict
+            return self._verdict[2]
+
+    async def checkpoint(self, before: float, who: Actor) -> Checkpoint:
+        """Remove the rows before a time (seconds since the epoch) from the beginning, signed off by ``who``.
+
+        Raises:
+            BrokenTrailError: the trail is not as it was written, which nobody should sign.
+            OSError: the database can't be read or written now.
+        """
+        verdict = await self.verify()
+        if verdict.problem is not None:
+            raise BrokenTrailError(verdict.problem)
+        done: asyncio.Future[Checkpoint] = self._loop.create_future()
+        self._queue.put(_Prune(before, who, done))
+        return await done
+
     def replay(self, actions: Sequence[str], limit: int) -> list[AuditRow]:
         """The newest ``limit`` rows of these actions, oldest first, before them what was carried over a checkpoint.
 
@@ -111,6 +170,7 @@ class SqliteAudit:
 
     def close(self) -> None:
         """Write what waits and stop the thread."""
+        self._closing = True
         self._queue.put(None)
         self._thread.join(10)
 
@@ -166,14 +226,19 @@ class SqliteAudit:
             batch = [first]
             while not self._queue.empty():
                 batch.append(self._queue.get())
-            self._write([entry for entry in batch if entry is not None])
+            self._write([entry for entry in batch if isinstance(entry, tuple)])
+            for entry in batch:
+                if isinstance(entry, _Prune):
+                    self._prune(entry)
             if None in batch:
                 if self._database is not None:
                     self._database.close()
                 return
 
-    def _write(self, batch: list[tuple[AuditRow, asyncio.Future[bool]]]) -> None:
+    def _write(self, batch: list[_Entry]) -> None:
         rows = [*self._unwritten, *(row for row, _ in batch)]
+        if not rows:
+            return
         failing = ""
         heads: list[Head] = []
         try:
@@ -194,6 +259,24 @@ class SqliteAudit:
         for (row, _), place in zip(batch, places, strict=True):
             if row.phase == "finished":
                 self._journal(row, place)
+
+    def _prune(self, asked: _Prune) -> None:
+        """Make a checkpoint; the one who asked is told how it went, the trail goes on in any case."""
+        try:
+            database = self._connect()
+            database.execute("PRAGMA synchronous = FULL")
+            with audit_store.writing(database):
+                last = self._follow(database)
+                made, row = audit_retention.checkpoint(database, last, asked.before, asked.who)
+        except Exception as error:  # as in _write
+            self._forget_connection()
+            refused = OSError(f"cannot remove old rows of the audit trail: {error}")
+            self._loop.call_soon_threadsafe(_settle, asked.done, refused)
+            return
+        self._head = made.head
+        self._loop.call_soon_threadsafe(_settle, asked.done, made)
+        if row is not None:
+            self._journal(row, made.head)
 
     def _forget_connection(self) -> None:
         """After an error the next try begins with a fresh connection."""
@@ -217,3 +300,12 @@ class SqliteAudit:
         if problem != self._said:
             self._said = problem
             self._report(problem)
+
+
+def _settle(done: asyncio.Future[Checkpoint], result: Checkpoint | OSError) -> None:
+    if done.done():  # nobody waits any more
+        return
+    if isinstance(result, OSError):
+        done.set_exception(result)
+    else:
+        done.set_result(result)

@@ -225,7 +225,7 @@ def reading(path: Path, errors: str = "replace") -> Iterator[sqlite3.Connection]
         raise OSError(f"cannot read the audit trail: {error}") from error
 
 
-def _any_of(actions: Sequence[str]) -> tuple[str, list[str]]:
+def any_of(actions: Sequence[str]) -> tuple[str, list[str]]:
     """A condition for actions by name, or by how the name begins: ``breaker-*``."""
     parts = ["action GLOB ?" if action.endswith("*") else "action = ?" for action in actions]
     return f"({' OR '.join(parts)})", list(actions)
@@ -245,7 +245,7 @@ def where(query: AuditQuery) -> tuple[str, list[Any]]:
             parts.append(condition)
             values.append(value)
     if query.actions:
-        part, names = _any_of(query.actions)
+        part, names = any_of(query.actions)
         parts.append(part)
         values += names
     return " AND ".join(parts), values
@@ -259,6 +259,29 @@ def newest(path: Path, query: AuditQuery, limit: int, before: int | None) -> lis
     text = f"SELECT {COLUMNS} FROM audit WHERE {condition} ORDER BY seq DESC LIMIT ?"  # noqa: S608
     with reading(path) as database:
         return [(found[0], row_of(found[1:])) for found in database.execute(text, (*values, limit))]
+
+
+def extent(path: Path, query: AuditQuery) -> tuple[int, int]:
+    """How many rows a query finds, and the highest number among them, 0 for none."""
+    condition, values = where(query)
+    with reading(path) as database:
+        found = database.execute(f"SELECT count(*), max(seq) FROM audit WHERE {condition}", values).fetchone()  # noqa: S608
+        return int(found[0]), int(found[1] or 0)
+
+
+def export(path: Path, query: AuditQuery, after: int, through: int, limit: int) -> list[tuple[int, bytes]]:
+    """Rows with their hashes as lines of JSON, oldest first, each value as the hash covers it."""
+    condition, values = where(query)
+    text = (
+        f"SELECT {COLUMNS}, hash FROM audit WHERE {condition} AND seq > ? AND seq <= ?"  # noqa: S608
+        " ORDER BY seq LIMIT ?"
+    )
+    names = (*NAMES, "hash")
+    with reading(path, "surrogateescape") as database:
+        return [
+            (found[0], json.dumps(dict(zip(names, found, strict=True))).encode() + b"\n")
+            for found in database.execute(text, (*values, after, through, limit))
+        ]
 
 
 def open_requests(path: Path) -> list[AuditRow]:
@@ -298,7 +321,7 @@ def carried(database: sqlite3.Connection) -> list[list[Any]]:
 
 def replay(path: Path, actions: Sequence[str], limit: int) -> list[AuditRow]:
     """The newest ``limit`` rows of these actions, and before them what was carried over a checkpoint, oldest first."""
-    condition, names = _any_of(actions)
+    condition, names = any_of(actions)
     text = f"SELECT {COLUMNS} FROM audit WHERE {condition} ORDER BY seq DESC LIMIT ?"  # noqa: S608
     with reading(path) as database:
         found = [row_of(values[1:]) for values in database.execute(text, (*names, limit))]

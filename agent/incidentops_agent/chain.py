@@ -116,6 +116,18 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
+class Verdict:
+    """What came out of a walk over ``rows`` rows, from number ``first`` (None without rows) to the head, or to what is
+    bad. ``seconds`` is how long it took."""
+
+    problem: Problem | None
+    rows: int
+    first: int | None
+    head: Head
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Signed:
     """What a checkpoint says: rows up to ``through`` are gone, and ``hash`` was the last one's."""
 
@@ -138,6 +150,16 @@ def rows_text(first: int, last: int) -> str:
     return f"row {first} is" if first == last else f"rows {first} to {last} are"
 
 
+def sentence(verdict: Verdict) -> str:
+    """A verdict for a person."""
+    if verdict.problem is not None:
+        return f"the audit trail does not hold: {verdict.problem.message}"
+    if verdict.first is None:
+        return "the audit trail holds: it has no rows yet"
+    begin = f"row {verdict.first}" + (", as a checkpoint says," if verdict.first > 1 else "")
+    return f"the audit trail holds: {verdict.rows} rows from {begin} to row {verdict.head.seq}"
+
+
 class Walk:
     """Follows a chain from its oldest row to its newest; ``expected`` is a head that somebody has kept.
 
@@ -156,8 +178,9 @@ class Walk:
     def step(self, values: Sequence[Value], digest: str) -> Problem | None:
         """The next row, ``seq`` first among its values, and its hash; what is wrong with it."""
         seq = values[0]
-        if not isinstance(seq, int):
-            return Problem(self.head.seq + 1, "changed", f"a row after row {self.head.seq} has no number")
+        if not isinstance(seq, int) or seq < 1:
+            sentence = f"a row after row {self.head.seq} has the number {seq!r:.30}, which is never given"
+            return Problem(self.head.seq + 1, "changed", sentence)
         problem = self._check(seq, values, digest)
         if problem is None:
             self.first = seq if self.first is None else self.first

@@ -9,7 +9,8 @@ if TYPE_CHECKING:
     from asyncio import Future
     from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 
-    from .model import AuditRow, JobResult, JournalEntry, ProbeResult, Resources, ServiceSpec, UnitView
+    from .chain import Head, Problem, Verdict
+    from .model import Actor, AuditRow, JobResult, JournalEntry, ProbeResult, Resources, ServiceSpec, UnitView
 
 
 LATE = "systemd-late"
@@ -86,6 +87,26 @@ class AuditQuery:
     until: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What a checkpoint has removed: ``rows`` rows up to number ``through``, of those before ``before`` (seconds since
+    the epoch). ``kept_by``: why older ones are kept, empty when there are none. ``head``: the newest row after it."""
+
+    rows: int
+    through: int
+    before: float
+    kept_by: str
+    head: Head
+
+
+class BrokenTrailError(Exception):
+    """The trail's chain is broken, so that its beginning can't be signed off."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        super().__init__(problem.message)
+
+
 class Audit(Protocol):
     """The audit trail."""
 
@@ -114,6 +135,28 @@ class Audit(Protocol):
     def replay(self, actions: Sequence[str], limit: int) -> list[AuditRow]:
         """The newest ``limit`` rows of these actions (names, or beginnings with a ``*``), oldest first, and before them
         what was carried over a checkpoint. For the start: others wait. Empty when it can't be read (reported)."""
+        ...
+
+    async def verify(self, expected: Head | None = None) -> Verdict:
+        """Walk the chain; ``expected`` is a head that somebody has kept. Raises OSError."""
+        ...
+
+    async def extent(self, query: AuditQuery) -> tuple[int, int]:
+        """How many rows a query finds now, and the highest number among them, 0 for none; raises OSError."""
+        ...
+
+    async def export(self, query: AuditQuery, after: int, through: int, limit: int) -> list[tuple[int, bytes]]:
+        """The first ``limit`` rows with numbers above ``after``, at most ``through``, as lines of JSON; raises
+        OSError."""
+        ...
+
+    async def checkpoint(self, before: float, who: Actor) -> Checkpoint:
+        """Remove the rows before a time from the beginning, and have ``who`` sign it off.
+
+        Raises:
+            BrokenTrailError: they are not as they were written.
+            OSError: it can't be done now.
+        """
         ...
 
 

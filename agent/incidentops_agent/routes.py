@@ -43,6 +43,7 @@ _CHANGE = {
 }
 _SETTING = {200: "It is in force.", 400: "The body is wrong; `problems` lists every mistake.", **_SERVICE}
 _SECONDS = {"type": "number", "minimum": 1, "maximum": 604800}
+_FILTERS = ("service", "user", "action", "incident", "since", "until")
 _O, _R = Level.OPERATE, Level.OBSERVE
 
 # fmt: off
@@ -60,7 +61,19 @@ ROUTES = (
           {**_OK, **_SERVICE}),
     Route("GET", "/audit", _R, "audit.rows", "The audit trail, newest row first",
           {**_OK, 400: "A query parameter is wrong.", **_SERVICE, 503: "The audit trail can't be read."},
-          query=("service", "limit", "before")),
+          query=(*_FILTERS, "limit", "before")),
+    Route("GET", "/audit/verify", _R, "audit.verify",
+          "Whether the audit trail is as it was written, else the first bad row",
+          {200: "Walked; the answer says whether it holds.", 400: "A query parameter is wrong.",
+           503: "The audit trail can't be read."}, query=("head",)),
+    Route("GET", "/audit/export", _R, "audit.export",
+          "The audit trail with its hashes, one JSON object a line, oldest first",
+          {**_OK, 400: "A query parameter is wrong.", **_SERVICE, 503: "The audit trail can't be read."},
+          query=_FILTERS, media="application/x-ndjson"),
+    Route("POST", "/audit/checkpoint", _O, "audit.checkpoint", "Remove the oldest rows of the audit trail, signed off",
+          {**_OK, 400: "The body is wrong.", 409: "The audit trail is not as it was written.",
+           503: "The audit trail can't be written."},
+          body={"before": {"type": "string", "format": "date-time"}}, required=("before",)),
     Route("GET", "/journal/{service}", _O, "streams.journal",
           "The unit's journal, oldest line first; follow=1 streams it",
           {**_OK, 400: "A query parameter is wrong.", **_SERVICE, 503: "The journal can't be read."},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from . import edge
 
@@ -10,11 +10,13 @@ from . import edge
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Who may operate, beside root: numeric uids, groups by name, and uids of processes outside this machine's PID
-    namespace (a lab machine's host), where another numbering holds and groups mean nothing."""
+    namespace (a lab machine's host), where another numbering holds and groups mean nothing. For how many days the
+    audit trail keeps its rows, 0 for ever."""
 
     operator_uids: frozenset[int] = frozenset()
     outside_uids: frozenset[int] = frozenset()
     operator_groups: tuple[str, ...] = ("incidentops",)
+    keep_days: int = 0
 
 
 def parse(file: str, text: str) -> Settings:
@@ -36,6 +38,10 @@ def parse(file: str, text: str) -> Settings:
             groups = operators.texts("groups") if operators.has("groups") else list(settings.operator_groups)
             operators.close()
             settings = Settings(frozenset(uids["uids"]), frozenset(uids["outside_uids"]), tuple(groups))
+        audit = section.section("audit")
+        if audit is not None:
+            settings = replace(settings, keep_days=audit.integer("keep_days", 0, 1, 36500))
+            audit.close()
         section.close()
     if problems:
         raise edge.EdgeError(problems)

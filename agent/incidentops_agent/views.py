@@ -6,9 +6,10 @@ import math
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from . import rules
+from . import chain, rules
 
 if TYPE_CHECKING:
+    from .chain import Verdict
     from .live import Busy, Service
     from .model import (
         Actor,
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
         ServiceSpec,
         UnitView,
     )
+    from .ports import Checkpoint
 
 DAY = 86400.0
 """Seconds from which on a time of day alone would be taken for another day's."""
@@ -118,6 +120,38 @@ def audit_row(row: AuditRow) -> dict[str, Any]:
         "duration_seconds": round(row.duration, 4) if row.duration is not None else None,
         "incident": row.incident,
         "detail": dict(row.detail),
+    }
+
+
+def verdict(found: Verdict) -> dict[str, Any]:
+    """What came out of verifying the trail; ``first_seq`` to ``last_seq`` are the rows that were found right."""
+    problem = found.problem
+    return {
+        "verified": problem is None,
+        "message": chain.sentence(found),
+        "rows": found.rows,
+        "first_seq": found.first,
+        "last_seq": found.head.seq if found.rows else None,
+        "head": str(found.head),
+        "checked_seconds": round(found.seconds, 4),
+        "problem": problem and {"seq": problem.seq, "what": problem.what, "message": problem.message},
+    }
+
+
+def checkpoint(done: Checkpoint) -> dict[str, Any]:
+    kept = f"; older ones are kept because of {done.kept_by}" if done.kept_by else ""
+    if done.rows:
+        said = f"{done.rows} row{'s are' if done.rows > 1 else ' is'} gone, up to row {done.through}{kept}"
+    else:
+        said = f"there are no rows to remove{kept}"
+    return {
+        "status": "completed",
+        "rows": done.rows,
+        "through": done.through or None,
+        "before": iso(done.before),
+        "kept_by": done.kept_by,
+        "head": str(done.head),
+        "message": said,
     }
 
 

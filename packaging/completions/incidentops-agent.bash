@@ -4,7 +4,7 @@ _incidentops_agent() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
     COMPREPLY=()
     case $before in
-    --config | --write-polkit-rules | --listen)
+    --config | --write-polkit-rules | --verify-audit | --listen)
         compopt -o filenames 2>/dev/null
         mapfile -t COMPREPLY < <(compgen -f -- "$word")
         ;;
@@ -14,8 +14,8 @@ _incidentops_agent() {
         ;;
     --log-level) mapfile -t COMPREPLY < <(compgen -W 'debug info warning error' -- "$word") ;;
     *)
-        mapfile -t COMPREPLY < <(compgen -W '--check-config --write-polkit-rules --config --catalogue --state
-            --listen --log-level --version --help' -- "$word")
+        mapfile -t COMPREPLY < <(compgen -W '--check-config --write-polkit-rules --verify-audit --config --catalogue
+            --state --listen --log-level --version --help' -- "$word")
         ;;
     esac
 }

@@ -48,8 +48,13 @@ class Connection:
         return int(first.split()[1]), {name.lower(): value for name, value in pairs}
 
     async def answer(self, to_head: bool = False) -> Answer:
-        """A whole answer of known length."""
+        """A whole answer, of known length or in chunks."""
         status, headers = await self.head()
+        if headers.get("transfer-encoding") == "chunked" and not to_head:
+            body = b""
+            while data := await self.chunk():
+                body += data
+            return Answer(status, headers, body)
         length = 0 if to_head else int(headers["content-length"])
         return Answer(status, headers, await self.reader.readexactly(length))
 

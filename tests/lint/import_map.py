@@ -20,7 +20,8 @@ AGENT = "incidentops_agent"
 LAYERS = (
     "__main__",
     "app",
-    "audit",
+    "audit upkeep",
+    "audit_retention audit_verify",
     "audit_store bus exits journal meter metrics prober system unit_journal",
     "probes.http probes.postgres probes.rabbitmq probes.redis probes.worker",
     "probes.amqp",
@@ -64,7 +65,7 @@ ONLY_IN = {
     "psycopg": ("probes.postgres",),
     "pystemd": ("_pystemd", "bus_worker"),
     "redis": ("probes.redis",),
-    "sqlite3": ("audit", "audit_store"),
+    "sqlite3": ("audit", "audit_retention", "audit_store", "audit_verify"),
     "systemd": ("app", "journal"),
 }
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import sqlite3
 import subprocess
@@ -11,10 +10,10 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from incidentops_agent import audit_store, chain
-from incidentops_agent.chain import Head, Walk
+from incidentops_agent import audit_store, audit_verify, chain
+from incidentops_agent.chain import Head
 from incidentops_agent.ports import AuditQuery
-from unit.agent.trails import opened, row
+from unit.agent.trails import edit, opened, row
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,18 +48,7 @@ def of_schema_1(path: Path, count: int = 600) -> Path:
 
 
 def problem_of(path: Path) -> Problem | None:
-    walk = Walk()
-    with audit_store.reading(path) as database:
-        for *values, digest in database.execute(f"SELECT {audit_store.COLUMNS}, hash FROM audit ORDER BY seq"):  # noqa: S608
-            problem = walk.step(values, digest)
-            if problem:
-                return problem
-        return walk.end(audit_store.counted(database))
-
-
-def edit(path: Path, statement: str, *values: str) -> None:
-    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as database:
-        database.execute(statement, values)
+    return audit_verify.verify(path, None).problem
 
 
 async def test_a_trail_of_the_first_schema_is_chained_and_goes_on(tmp_path: Path) -> None:
@@ -83,7 +71,7 @@ async def test_a_trail_of_the_first_schema_is_chained_and_goes_on(tmp_path: Path
 
 MIGRATE = """
 import os, pathlib, sqlite3, sys
-from incidentops_agent import audit_store, chain
+from incidentops_agent import audit_store, audit_verify, chain
 
 real, left = chain.link, int(sys.argv[2])
 def link(*arguments):

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sqlite3
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from incidentops_agent import __version__
+from incidentops_agent import __version__, audit_store
+from incidentops_agent.chain import EMPTY
+from unit.agent.trails import edit, row
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,3 +86,20 @@ def test_version_and_wrong_words() -> None:
     done = agent("--no-such-option")
     assert done.returncode == 2
     assert "usage: incidentops-agent" in done.stderr
+
+
+def test_a_trail_is_verified_without_an_agent(tmp_path: Path) -> None:
+    path = tmp_path / "audit.db"
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as database:
+        audit_store.prepare(database, path)
+        with audit_store.writing(database):
+            audit_store.append(database, EMPTY, [row(number) for number in range(3)])
+    done = agent("--verify-audit", path)
+    sentence = "the audit trail holds: 3 rows from row 1 to row 3\n"
+    assert (done.returncode, done.stdout, done.stderr) == (0, sentence, "")
+    edit(path, "DELETE FROM audit WHERE seq = 2")
+    done = agent("--verify-audit", path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "the audit trail does not hold: row 2 is missing\n"
+    done = agent("--verify-audit", tmp_path / "nothing.db")
+    assert (done.returncode, done.stderr) == (1, "cannot read the audit trail: unable to open database file\n")

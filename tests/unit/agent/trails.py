@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sqlite3
 from typing import TYPE_CHECKING
 
 from incidentops_agent.audit import SqliteAudit
@@ -43,3 +44,9 @@ async def opened(path: Path) -> AsyncIterator[Opened]:
     finally:
         made.close()
         await asyncio.sleep(0)
+
+
+def edit(path: Path, statement: str, *values: str) -> None:
+    """What somebody with the rights to it does to a trail."""
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as database:
+        database.execute(statement, values)

@@ -1,0 +1,67 @@
+"""Walks the audit trail's chain in its database, from the oldest row to the newest."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from . import audit_store, chain
+from .chain import Problem, Verdict, Walk
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from .chain import Head
+
+REST = 0.001
+"""Seconds of rest after each batch of rows: the event loop needs the interpreter more."""
+
+_ROWS = f"SELECT {audit_store.COLUMNS}, hash FROM audit ORDER BY seq"  # noqa: S608
+
+
+def verify(path: Path, expected: Head | None, stop: Callable[[], bool] = lambda: False) -> Verdict:
+    """The verdict on a trail, be the agent that writes it running or not. ``expected``: a head that was kept.
+
+    Raises:
+        OSError: there is nothing that could be verified, or ``stop`` said so.
+    """
+    began = time.monotonic()
+    walk = Walk(expected)
+    with audit_store.reading(path, "surrogateescape") as database:
+        (schema,) = database.execute("PRAGMA user_version").fetchone()
+        if schema != audit_store.SCHEMA_VERSION:
+            raise OSError(f"cannot verify {path}: its schema is {schema}, this agent verifies those of schema 2")
+        database.execute("BEGIN")  # what is written meanwhile is not looked at
+        try:
+            problem = _follow(database, walk, stop)
+        except sqlite3.Error as error:
+            last = walk.head.seq
+            problem = Problem(last + 1, "unreadable", f"what follows after row {last} can't be read: {error}")
+    return Verdict(problem, walk.rows, walk.first, walk.head, time.monotonic() - began)
+
+
+def _follow(database: sqlite3.Connection, walk: Walk, stop: Callable[[], bool]) -> Problem | None:
+    rows = database.execute(_ROWS)
+    while batch := rows.fetchmany(audit_store.BATCH):
+        for *values, digest in batch:
+            problem = walk.step(values, digest)
+            if problem is not None:
+                number = _written_as(database, values, digest) if problem.what == "changed" else None
+                if number is None:
+                    return problem
+                sentence = f"row {problem.seq} is not in its place: it was written as row {number}"
+                return replace(problem, what="order", message=sentence)
+        if stop():
+            raise OSError("cannot go on verifying: the agent ends, or nobody waits for it any more")
+        time.sleep(REST)
+    return walk.end(audit_store.counted(database))
+
+
+def _written_as(database: sqlite3.Connection, values: list[chain.Value], digest: str) -> int | None:
+    try:
+        return chain.written_as(values, digest, database.execute("SELECT seq, hash FROM audit ORDER BY seq"))
+    except ValueError:  # it can't be a row as it is
+        return None
