@@ -1,25 +1,30 @@
-"""The application: one window, its theme, its tray, and the signals that end it."""
+"""The application: one window, its theme, its tray, and the signals that end it.
+
+The window is on the screen before the rest is loaded: what is imported here is what its first painting needs.
+"""
 
 from __future__ import annotations
 
+import os
 import signal
-import socket
 import sys
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QLibraryInfo, QLocale, QObject, QSocketNotifier, QTimer, QTranslator
-from PySide6.QtWidgets import QApplication, QSystemTrayIcon
+from PySide6.QtCore import QObject, QSocketNotifier, Signal
+from PySide6.QtWidgets import QApplication
 
-from . import __version__, theme, translate
+from . import __version__, loading, theme
 from .instance import Instance
-from .session import Session
 from .settings import Settings
-from .widgets.menus import Menus
-from .widgets.tray import Tray, icon
 from .widgets.window import Window
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from .hosts import Target
+    from .session import Session
+    from .widgets.menus import Menus
+    from .widgets.tray import Tray
 
 
 class Interrupts(QObject):
@@ -27,59 +32,92 @@ class Interrupts(QObject):
 
     def __init__(self, app: QApplication) -> None:
         super().__init__(app)
-        self._reader, self._writer = socket.socketpair()
-        for end in (self._reader, self._writer):
-            end.setblocking(False)
-        signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
+        self._reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: None)
-        self._notifier = QSocketNotifier(self._reader.fileno(), QSocketNotifier.Type.Read, self)
+        self._notifier = QSocketNotifier(self._reader, QSocketNotifier.Type.Read, self)
         self._notifier.activated.connect(self._on_signal)
 
     def _on_signal(self) -> None:
-        self._reader.recv(64)
+        os.read(self._reader, 64)
         QApplication.quit()
 
 
 class Application(QObject):
-    """Owns the window and the session that it shows."""
+    """Owns the window and the session that it shows. ``ready`` is emitted when all of it is there and connecting."""
+
+    ready = Signal()
+
+    session: Session
+    menus: Menus
 
     def __init__(self, target: Target, read_only: bool, settings: Settings, choice: theme.Choice | None) -> None:
         super().__init__()
         self.settings = settings
+        self.complete = False
+        self._target = target
         self._read_only = read_only
         self.theme = theme.Theme(self)
         theme.install(self.theme)
         self.theme.use(choice or settings.theme)
         self.instance = Instance(self)
-        self.session = Session(target, read_only, self)
-        self.window = Window(self.session)
-        self.window.set_failed_first(settings.failed_first)
-        self.menus = Menus(self.window, settings)
-        self.tray: Tray | None = None
-        self.menus.chosen.connect(self.go_to)
-        self.menus.themed.connect(self._on_themed)
-        self.menus.trayed.connect(self.set_tray)
-        self.theme.changed.connect(self.window.recolour)
-        self.window.left.connect(self.leave)
         self.instance.wanted.connect(self.raise_window)
-        self._load_pins()
+        self.window = Window()
+        self.window.left.connect(self.leave)
+        self.tray: Tray | None = None
+        self._loading: loading.Loading | None = None
 
     def open(self) -> None:
         if not self.window.restoreGeometry(self.settings.geometry):
             self.window.resize(1180, 800)
+        self._loading = loading.Loading(self._steps(), self)
+        self.window.painted.connect(self._loading.start)
         self.window.show()
-        # The window is painted first: what talks to the agent is loaded after that.
-        QTimer.singleShot(0, self.session.open)
+
+    def _steps(self) -> Iterator[None]:
+        """Everything after the first painting, a turn of the event loop for each step."""
+        yield from loading.modules()
+        speak()
+        self.theme.use(self.theme.choice)
+        yield
+        from .session import Session
+        from .widgets.menus import Menus
+        from .widgets.tray import icon
+
+        QApplication.setWindowIcon(icon())
+        yield
+        self.session = Session(self._target, self._read_only, self)
+        yield from self.window.build()
+        self.window.use(self.session)
+        yield
+        self.window.set_failed_first(self.settings.failed_first)
+        self._load_pins()
+        self.menus = Menus(self.window, self.settings)
+        self.menus.chosen.connect(self.go_to)
+        self.menus.themed.connect(self._on_themed)
+        self.menus.trayed.connect(self.set_tray)
+        self.theme.changed.connect(self.window.recolour)
+        self.complete = True
+        yield
+        self.session.open()
+        self.instance.listen()
         if self.settings.tray:
             self.set_tray(True)
+        self.ready.emit()
 
     def go_to(self, target: Target) -> None:
         """Show another agent; where a window of it is open already, raise that one."""
-        if target == self.session.target or not self.instance.hold(target):
-            self.instance.hold(self.session.target)
+        if target == self.session.target:
             return
+        if not self.instance.hold(target):
+            self.instance.hold(self.session.target)
+            self.instance.listen()
+            return
+        self.instance.listen()
         self._keep_pins()
+        from .session import Session
+
         before, self.session = self.session, Session(target, self._read_only, self)
         self._load_pins()
         self.window.use(self.session)
@@ -101,6 +139,10 @@ class Application(QObject):
             self.tray.hide()
             self.tray.deleteLater()
             self.tray = None
+        from PySide6.QtWidgets import QSystemTrayIcon
+
+        from .widgets.tray import Tray
+
         if on and QSystemTrayIcon.isSystemTrayAvailable():
             self.tray = Tray(self.session.store, self.window)
             self.tray.wanted.connect(self.raise_window)
@@ -116,11 +158,14 @@ class Application(QObject):
         QApplication.quit()
 
     def close(self) -> None:
-        self._keep_pins()
+        if self._loading is not None:
+            self._loading.stop()
         self.settings.geometry = self.window.saveGeometry()
-        self.settings.failed_first = self.window.grid.failed_first
+        if self.complete:  # it may be closed before
+            self._keep_pins()
+            self.settings.failed_first = self.window.grid.failed_first
+            self.session.link.close()
         self.settings.sync()
-        self.session.link.close()
         self.instance.release()
 
     def _on_themed(self, choice: theme.Choice) -> None:
@@ -135,20 +180,27 @@ class Application(QObject):
 
 
 def make(arguments: list[str]) -> QApplication:
-    """The QApplication with our style and the operator's language."""
+    """The QApplication with our style."""
     QApplication.setApplicationName("incidentops-gui")
     QApplication.setApplicationDisplayName("IncidentOps")
     QApplication.setApplicationVersion(__version__)
     QApplication.setDesktopFileName("org.incidentops.gui")
-    app = QApplication(arguments)
-    app.setStyle("Fusion")
-    app.setWindowIcon(icon())
+    # As an option, because setStyle() makes Python know all of QStyle, which takes longer than to make the style.
+    return QApplication([*arguments, "-style", "Fusion"])
+
+
+def speak() -> None:
+    """Choose the operator's language, for our own texts and for Qt's."""
+    from PySide6.QtCore import QLibraryInfo, QLocale, QTranslator
+
+    from . import translate
+
     language = QLocale().name()
     if translate.use(language):
+        app = QApplication.instance()
         own = QTranslator(app)
         if own.load(f"qtbase_{language}", QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath)):
-            app.installTranslator(own)
-    return app
+            QApplication.installTranslator(own)
 
 
 def run(target: Target, read_only: bool, choice: theme.Choice | None) -> int:

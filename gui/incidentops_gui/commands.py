@@ -61,6 +61,7 @@ class Commands(QObject):
     def close(self) -> None:
         """No more requests; what was asked for goes on at the agent, its answer is not awaited."""
         self._store.changed.disconnect(self._on_changes)
+        self._store.turns.forget(self._read_logs)
         self._figures.stop()
         for call in list(self._calls):
             call.abort()
@@ -200,18 +201,21 @@ class Commands(QObject):
     def _want_logs(self, names: Iterable[str]) -> None:
         for name in sorted(names):
             self._logs[name] = None
-        self._read_logs()
+        self._store.turns.soon(self._read_logs)
 
     def _read_logs(self) -> None:
-        while self._logs and self._reading < READING_MOST and self._store.state.connection.live:
-            name = next(iter(self._logs))
-            del self._logs[name]
-            self._reading += 1
-            self._get(f"/logs/{quote(name, safe='')}", partial(self._take_log, name), self._log_over)
+        """Begin to read one log; the next one in another turn of the event loop."""
+        if not self._logs or self._reading >= READING_MOST or not self._store.state.connection.live:
+            return
+        name = next(iter(self._logs))
+        del self._logs[name]
+        self._reading += 1
+        self._get(f"/logs/{quote(name, safe='')}", partial(self._take_log, name), self._log_over)
+        self._store.turns.soon(self._read_logs)
 
     def _take_log(self, name: str, value: object) -> None:
         self._store.apply(facts.LogRead(name, answers.log(value), time.time()))
 
     def _log_over(self) -> None:
         self._reading -= 1
-        self._read_logs()
+        self._store.turns.soon(self._read_logs)

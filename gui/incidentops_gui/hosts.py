@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from urllib.parse import urlsplit
 
 SOCKET = "/run/incidentops/agent.sock"
 LABS = "/run/incidentops-lab*/agent.sock"
@@ -56,7 +54,11 @@ class Target:
 
     @property
     def digest(self) -> str:
-        return hashlib.sha256(self.text.encode()).hexdigest()[:16]
+        # Qt is there whenever this is asked; hashlib would load OpenSSL while the window is awaited.
+        from PySide6.QtCore import QCryptographicHash
+
+        whole = QCryptographicHash.hash(self.text.encode(), QCryptographicHash.Algorithm.Sha256)
+        return bytes(whole.toHex().data()).decode()[:16]
 
     @property
     def host_and_port(self) -> tuple[str, int]:
@@ -101,6 +103,8 @@ def url(text: str) -> Target:
     Raises:
         TargetError: it is not such a URL.
     """
+    from urllib.parse import urlsplit  # a local socket, which is the usual case, starts without it
+
     try:
         parts = urlsplit(text)
         port = parts.port or 80

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtCore import QObject, Signal
 
 from . import hosts
 
@@ -30,12 +29,9 @@ class Instance(QObject):
         super().__init__(parent)
         self._name = ""
         self._server: QLocalServer | None = None
-        # Qt's network module is loaded when the window is there: it would delay its first painting.
-        self._soon = QTimer(self, singleShot=True, interval=0)
-        self._soon.timeout.connect(self.listen)
 
     def hold(self, target: Target) -> bool:
-        """True when there is no other window of this host; False after the other one was raised.
+        """True when there is no other window of this host; False after the other one was raised. ``listen`` is next.
 
         Where the socket can't be made, a second window is better than none.
         """
@@ -44,16 +40,14 @@ class Instance(QObject):
             self._name = str(hosts.private_folder() / f"window-{target.digest}.sock")
         except OSError:
             return True
-        if _raise(self._name):
-            return False
-        self._soon.start()
-        return True
+        return not _raise(self._name)
 
     def listen(self) -> None:
         """Be there for those who start it again."""
-        from PySide6.QtNetwork import QLocalServer
+        from PySide6.QtNetwork import QLocalServer  # not needed for the first painting, which it would delay
 
-        self._soon.stop()
+        if not self._name:
+            return
         server = QLocalServer(self)
         server.setSocketOptions(QLocalServer.SocketOption.UserAccessOption)
         server.newConnection.connect(self._on_connection)
@@ -62,7 +56,7 @@ class Instance(QObject):
         self._server = server
 
     def release(self) -> None:
-        self._soon.stop()
+        self._name = ""
         server, self._server = self._server, None
         if server is not None:
             server.close()
@@ -81,6 +75,8 @@ class Instance(QObject):
 def _raise(name: str) -> bool:
     if not Path(name).exists():
         return False
+    import socket  # only now: mostly there is no other window, and this one is awaited
+
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as caller:
         caller.settimeout(WAIT)
         caller.connect(name)

@@ -15,6 +15,7 @@ from .failure import Failure
 from .hosts import Way
 from .state import Phase, Trouble
 from .translate import tr
+from .turns import Slice
 
 if TYPE_CHECKING:
     from .hosts import Target
@@ -36,8 +37,6 @@ HOPELESS = 15.0
 """Seconds before the next attempt where waiting alone will not help: no permission, another version."""
 STUBBORN = 300.0
 """Seconds before ssh knocks again where it was not let in: servers shut out those who knock too often."""
-SLICE = 0.004
-"""Seconds of work on events at a time; what is left waits for the next turn of the event loop."""
 SETTLE = 20
 """Milliseconds between the appearance of a socket and the attempt to use it."""
 
@@ -59,8 +58,6 @@ class Link(QObject):
         self._failures = 0
         self._was_silent = False
         self._events: deque[sse.Event] = deque()
-        self._drain = QTimer(self, singleShot=True, interval=0)
-        self._drain.timeout.connect(self._work)
         self._retry = QTimer(self, singleShot=True)
         self._retry.timeout.connect(self.connect_now)
         self._patience = QTimer(self, singleShot=True, interval=int(PATIENCE * 1000))
@@ -111,8 +108,9 @@ class Link(QObject):
             self._tunnel.close()
 
     def _drop(self) -> None:
-        for timer in (self._retry, self._patience, self._life, self._drain):
+        for timer in (self._retry, self._patience, self._life):
             timer.stop()
+        self._store.turns.forget(self._work)
         self._events.clear()
         stream, self._stream = self._stream, None
         if stream is not None:
@@ -154,17 +152,17 @@ class Link(QObject):
         except sse.StreamError as error:
             self._incompatible(str(error))
             return
-        if not self._drain.isActive():
+        if not self._store.turns.waits(self._work):
             self._work()
 
     def _work(self) -> None:
-        """Take events, for SLICE seconds at most."""
-        until = time.monotonic() + SLICE
+        """Take events, for a slice of time; what is left waits for another turn of the event loop."""
+        now = Slice()
         try:
             while self._events:
                 self._take(self._events.popleft())
-                if time.monotonic() > until and self._events:
-                    self._drain.start()
+                if now.over and self._events:
+                    self._store.turns.soon(self._work)
                     return
         except fields.WireError as error:
             self._incompatible(str(error))

@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QColor, QGuiApplication, QPalette
+
+HALF = 128
+"""The lightness between dark and light, of 255."""
 
 
 class Choice(StrEnum):
@@ -131,17 +134,29 @@ class Theme(QObject):
         super().__init__(parent)
         self.choice = Choice.SYSTEM
         self.tokens = LIGHT
+        self._used = False
         hints = QGuiApplication.styleHints()
         hints.colorSchemeChanged.connect(lambda _scheme: self.use(self.choice))
 
     def use(self, choice: Choice) -> None:
+        """Take these colours. What the system wants is only guessed the first time; ask again when it is painted."""
         self.choice = choice
-        dark = choice is Choice.DARK or (
-            choice is Choice.SYSTEM and QGuiApplication.styleHints().colorScheme() is Qt.ColorScheme.Dark
-        )
-        self.tokens = DARK if dark else LIGHT
-        QGuiApplication.setPalette(palette(self.tokens))
+        dark = choice is Choice.DARK or (choice is Choice.SYSTEM and self._system_is_dark())
+        tokens = DARK if dark else LIGHT
+        if self._used and tokens is self.tokens:
+            return
+        self.tokens, self._used = tokens, True
+        QGuiApplication.setPalette(palette(tokens))
         self.changed.emit()
+
+    def _system_is_dark(self) -> bool:
+        if not self._used:
+            # Fusion's own palette follows the system too. All of the names of Qt cost a tenth of the time until
+            # something is on the screen, so that they are loaded afterwards.
+            return QGuiApplication.palette().color(QPalette.ColorRole.Window).lightness() < HALF
+        from PySide6.QtCore import Qt
+
+        return QGuiApplication.styleHints().colorScheme() is Qt.ColorScheme.Dark
 
 
 _current: list[Theme] = []

@@ -77,6 +77,21 @@ def ago(at: float | None, now: float) -> str:
     return tr("{time} ago").format(time=seconds(now - at))
 
 
+def ago_lasts(at: float | None, now: float) -> float | None:
+    """Seconds until ``ago`` says something else than it does now; None when it always says the same."""
+    if at is None:
+        return None
+    age = max(now - at, 0.0)
+    return 2 - age if age < 2 else seconds_last(age)
+
+
+def seconds_last(value: float) -> float:
+    """Seconds until ``seconds`` says something else of a time that goes on."""
+    value = max(value, 0.0)
+    step = 1.0 if value < 60 else 60.0 if value < 86_400 else 3600.0
+    return step - value % step
+
+
 def exact(at: float | None) -> str:
     """The instant in this machine's time zone, to the second."""
     return f"{datetime.fromtimestamp(at).astimezone():%Y-%m-%d %H:%M:%S %Z}" if at is not None else MISSING

@@ -98,6 +98,7 @@ class Recorder:
         self.lab.post("/remediate")
         self.shown.open()
         self.window.resize(1180, 800)
+        self.until(lambda: self.shown.complete)
         store = self.shown.session.store
         self.until(lambda: store.state.connection.live and len(self.window.grid.shown) == len(store.state.cards))
         self.until(lambda: store.state.system is not None)

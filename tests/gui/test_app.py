@@ -157,12 +157,13 @@ def test_another_host_is_shown_and_what_was_chosen_is_kept(
     here = hosts.unix(str(agent.path))
     made = Application(here, False, settings, theme.Choice.DARK)
     made.instance.hold(here)
-    made.open()
+    with qtbot.waitSignal(made.ready):
+        made.open()
     qtbot.waitUntil(lambda: made.session.store.state.connection.live)
     made.window.toggle_pin("redis")
     made.go_to(hosts.unix(str(tmp_path / "nobody.sock")))
     qtbot.waitUntil(lambda: made.session.store.state.connection.trouble is not Trouble.NONE)
-    assert made.window.page.isVisible()
+    qtbot.waitUntil(made.window.page.isVisible)
     assert made.window.grid.cards == {}
     made.go_to(here)
     qtbot.waitUntil(lambda: made.session.store.state.connection.live)

@@ -55,7 +55,12 @@ class Button(QPushButton):
         return (tokens.hover if hot else tokens.raised), tokens.edge, QColor(tokens.text)
 
     def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802
-        painter = QPainter(self)
+        hot = self.underMouse() or self.isDown()
+        look = (self.kind, self.isEnabled(), hot, self.hasFocus(), self.isFlat(), self.menu() is not None)
+        key = f"button {look} {theme.current().dark} {self.font().key()} {self.text()}"
+        paint.kept(QPainter(self), self.size(), key, self._draw)
+
+    def _draw(self, painter: QPainter) -> None:
         tokens = theme.current()
         fill, line, ink = self._colours(tokens)
         box = QRectF(self.rect()).adjusted(1, 1, -1, -1)

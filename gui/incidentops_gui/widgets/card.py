@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QFocusEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QMenu, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QSizePolicy, QVBoxLayout, QWidget
 
 from .. import details, recovery, theme, wording
 from ..state import Tone
@@ -17,7 +17,7 @@ from .badge import Badge
 from .button import Button
 from .figures import Figures, Row
 from .led import LOOKS, Led
-from .text import Elided, ink, label
+from .text import Elided, ink, label, write
 
 if TYPE_CHECKING:
     from ..state import Card, State
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 LOG_LINES = 3
 WIDTH = 352
 """Pixels that a card needs at least."""
+STRIPE = 4
+"""Pixels at the left edge that are painted in the colour of what is wrong."""
 
 
 class CardWidget(QFrame):
@@ -46,9 +48,14 @@ class CardWidget(QFrame):
         self.live = False
         self.pinned = False
         self.compact = False
+        self.due: float | None = None
+        """When the time alone changes what it shows, seconds since the epoch by our clock; None for never."""
         self._offered = ""
         self._upkeep_role = "muted"
         self._card: Card | None = None
+        self._tone = "muted"
+        self._inks: tuple[theme.Tokens, str, str, str, str] | None = None
+        self._height = (0, 0)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self._build()
@@ -161,41 +168,38 @@ class CardWidget(QFrame):
         card = state.cards[self.name]
         before, self._card = self._card, card
         service = card.service
-        live = state.is_live(self.name)
-        height = self._needs()
-        self.live = live
-        self.led.show_state(service.title, service.state, service.up, live)
+        self.live = state.is_live(self.name)
+        self.led.show_state(service.title, service.state, service.up, self.live)
         if before is None or before.service.title != service.title:
             self.title.setText(service.title)
             self.setAccessibleName(service.title)
-        self._set(self.unit, f"{self.name} · {service.unit.name}")
+        write(self.unit, f"{self.name} · {service.unit.name}")
         self.show_times(state)
-        self._show_buttons(card, may_act and live)
-        self._show_message(card, state)
-        self._show_upkeep(service)
-        self._show_log(card)
+        self._show_buttons(card, may_act and self.live)
+        grown = self._show_message(card, state)
+        grown = self._show_upkeep(service) or grown
+        if before is None or before.log != card.log:
+            grown = self._show_log(card) or grown
         self.recolour()
-        if before is None or self._needs() != height:
+        if grown and self._measure(self.width()) != self._height[1]:
+            self._height = (0, 0)
             self.resized.emit()
-        self.update()
 
     def height_for(self, width: int) -> int:
-        """Pixels that it needs at this width. A layout inside a layout learns of a change only by activate()."""
+        """Pixels that it needs at this width."""
+        if self._height[0] != width:
+            self._height = (width, self._measure(width))
+        return self._height[1]
+
+    def _measure(self, width: int) -> int:
+        """A layout inside a layout learns of a change only by activate()."""
         layout = self.layout()
         assert layout is not None
         layout.activate()
         return layout.totalHeightForWidth(width)
 
-    def _needs(self) -> int:
-        return self.height_for(self.width())
-
-    @staticmethod
-    def _set(widget: QLabel, text: str) -> None:
-        if widget.text() != text:
-            widget.setText(text)
-
     def show_times(self, state: State) -> None:
-        """What changes with the time alone: how long ago, how long already."""
+        """What changes with the time alone: how long ago, how long already; ``due`` is when it does so again."""
         card = state.cards[self.name]
         service, now = card.service, time.time()
         there = now + state.clock_offset
@@ -207,7 +211,7 @@ class CardWidget(QFrame):
             word = f"{wording.status(service.up)} · {wording.state(service.state)}"
         if not self.live and as_of is not None:
             word = tr("{state} as of {time}").format(state=wording.state(service.state), time=wording.clock(as_of))
-        self._set(self.word, word)
+        write(self.word, word)
         self.badge.show_state(state, self.name)
         runs = service.unit.active not in ("inactive", "failed")
         share = card.cpu_percent if runs else None
@@ -227,6 +231,20 @@ class CardWidget(QFrame):
             ),
         )
         self.figures.show_rows(rows, self.live)
+        wait = self._lasts(state, there) if as_of is None else None
+        self.due = None if wait is None else now + wait
+
+    def _lasts(self, state: State, there: float) -> float | None:
+        """Seconds until the time alone changes one of its texts; None when none of them has a time in it."""
+        card, incident = state.cards[self.name], state.incident_of(self.name)
+        service = card.service
+        counts = service.auto is not None and service.auto.state == "waiting"
+        if counts or service.busy is not None or card.pending is not None:
+            return 1.0
+        lasts = [wording.ago_lasts(service.started, there)]
+        if incident is not None:
+            lasts.append(wording.seconds_last(there - incident.began))
+        return min((one for one in lasts if one is not None), default=None)
 
     @staticmethod
     def _probe_hint(card: Card) -> str:
@@ -245,15 +263,18 @@ class CardWidget(QFrame):
     def _recovery_hint(service: Service) -> str:
         return "\n".join([tr("What brings it back when it dies"), service.recovery])
 
-    def _show_upkeep(self, service: Service) -> None:
-        """Maintenance, and automatic recovery that is at work: a line that is there only then."""
+    def _show_upkeep(self, service: Service) -> bool:
+        """Maintenance, and automatic recovery at work: a line that is there only then. Whether it came or went."""
         window = service.maintenance
         text, self._upkeep_role = recovery.line(service, wording.minute(window.until) if window is not None else "")
-        self._set(self.upkeep, text)
-        self.upkeep.setAccessibleName(text)
+        if write(self.upkeep, text):
+            self.upkeep.setAccessibleName(text)
+        was = self.upkeep.isHidden()
         self.upkeep.setVisible(bool(text))
+        return was != self.upkeep.isHidden()
 
-    def _show_message(self, card: Card, state: State) -> None:
+    def _show_message(self, card: Card, state: State) -> bool:
+        """Whether the card may need another height for it."""
         note, service = card.note, card.service
         tone = "muted"
         if service.stale and state.connection.live:
@@ -266,9 +287,10 @@ class CardWidget(QFrame):
             tone = "bad" if service.state in ("failed", "unresponsive") and self.live else "muted"
         else:
             text = tr("Answers its probe") if service.up else ""
-        self._set(self.message, text or " ")
-        self.message.setProperty("tone", tone)
+        self._tone = tone
+        offers = self.offer.isHidden()
         self._show_offer(card)
+        return write(self.message, text or " ") or offers != self.offer.isHidden()
 
     def _show_offer(self, card: Card) -> None:
         """One click to what helps most: to undo a stop, or to restart what hangs (a start would be refused)."""
@@ -278,15 +300,14 @@ class CardWidget(QFrame):
         words = {"start": tr("Start again"), "restart": tr("Restart")}
         self._offered = offered if card.pending is None else ""
         if offered:
-            self.offer.setText(words.get(offered, offered))
+            write(self.offer, words.get(offered, offered))
         self.offer.setVisible(bool(self._offered) and self.live and self.ping.isEnabled())
 
-    def _show_log(self, card: Card) -> None:
+    def _show_log(self, card: Card) -> bool:
         lines = [_short(line) for line in card.log[-LOG_LINES:]]
         lines = [*[""] * (LOG_LINES - len(lines)), *lines] if lines else [tr("No operator actions yet"), "", ""]
-        self._set(self.log, "\n".join(lines))
         self.log.setToolTip("\n".join(card.log[-20:]))
-        self.log.setVisible(not self.compact)
+        return write(self.log, "\n".join(lines)) and not self.compact
 
     def _show_buttons(self, card: Card, may_act: bool) -> None:
         idle = may_act and card.pending is None
@@ -299,20 +320,36 @@ class CardWidget(QFrame):
         self.start.set_kind("primary" if helps else "plain")
 
     def set_compact(self, compact: bool) -> None:
-        self.compact = compact
-        self.log.setVisible(not compact)
+        if compact != self.compact:
+            self.compact = compact
+            self.log.setVisible(not compact)
+            self._height = (0, 0)
 
     def recolour(self) -> None:
         """Take the theme's colours; the rest is painted with them anyway."""
         if self._card is None:
             return
         look = LOOKS.get(self._card.service.state, LOOKS["unknown"])
-        ink(self.title, "text" if self.live else "muted")
-        ink(self.word, look.role if self.live else "muted")
-        ink(self.unit, "muted")
-        ink(self.log, "muted")
-        ink(self.upkeep, self._upkeep_role if self.live else "muted")
-        ink(self.message, str(self.message.property("tone") or "muted"))
+        inks = (
+            theme.current(),
+            "text" if self.live else "muted",
+            look.role if self.live else "muted",
+            self._upkeep_role if self.live else "muted",
+            self._tone,
+        )
+        if inks == self._inks:
+            return
+        _, title, word, upkeep, message = self._inks = inks
+        for widget, role in (
+            (self.title, title),
+            (self.word, word),
+            (self.unit, "muted"),
+            (self.log, "muted"),
+            (self.upkeep, upkeep),
+            (self.message, message),
+        ):
+            ink(widget, role)
+        self.update(0, 0, STRIPE, self.height())
 
     def details(self, state: State) -> str:
         return details.text(state, self.name)
@@ -327,7 +364,7 @@ class CardWidget(QFrame):
         role = LOOKS.get(self._card.service.state, LOOKS["unknown"]).role if self._card else "muted"
         if self.live and role in ("bad", "warn"):
             painter.save()
-            painter.setClipRect(QRectF(0, 0, 4, self.height()))
+            painter.setClipRect(QRectF(0, 0, STRIPE, self.height()))
             paint.rounded(painter, box, getattr(tokens, role), None, 10)
             painter.restore()
         if self.hasFocus():

@@ -9,6 +9,7 @@ from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtWidgets import QFrame, QScrollArea, QWidget
 
 from .. import ordering
+from ..turns import Slice
 from .card import WIDTH, CardWidget
 
 if TYPE_CHECKING:
@@ -17,10 +18,13 @@ if TYPE_CHECKING:
     from PySide6.QtGui import QKeyEvent, QResizeEvent
 
     from ..state import State
+    from ..turns import Turns
 
 GAP = 12
-SLICE = 0.006
-"""Seconds of work at a time."""
+PAINTING = 0.0005
+"""Seconds that the painting of a card in sight takes; it comes in the same turn of the event loop as its update."""
+SHOWING = 0.0015
+"""Seconds that Qt takes to show a new card, and to paint it."""
 CALM = 2500
 """Milliseconds for which a new order waits while the pointer is over the cards."""
 MANY = 12
@@ -43,17 +47,37 @@ class CardGrid(QScrollArea):
         self.failed_first = True
         self._dirty: dict[str, None] = {}
         self._canvas = QWidget()
+        # A card more at its end must not paint all the others anew.
+        self._canvas.setAttribute(Qt.WidgetAttribute.WA_StaticContents)
         self.setWidget(self._canvas)
         self.setWidgetResizable(False)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._work = QTimer(self, singleShot=True, interval=0)
-        self._work.timeout.connect(self._update_some)
+        self._turns: Turns | None = None
+        self._seen = False
+        self._tabs: list[str] = []
         self._place = QTimer(self, singleShot=True, interval=0)
         self._place.timeout.connect(self.arrange)
 
     # -- updating
+
+    def use(self, turns: Turns) -> None:
+        """Take turns with what else there is to do for the agent that is shown."""
+        if self._turns is not None:
+            self._turns.forget(self._update_some)
+        self._turns = turns
+
+    def set_seen(self, seen: bool) -> None:
+        """While nobody sees the cards they are left as they are; what comes into sight again is shown anew first."""
+        was, self._seen = self._seen, seen
+        if seen and not was and self._dirty:
+            state = self._state()
+            for name in self.in_sight():
+                if name in self._dirty and name in state.cards:
+                    del self._dirty[name]
+                    self.cards[name].show_card(state, self._may_act())
+            self._update_some()
 
     def refresh(self, names: Iterable[str]) -> None:
         """Show these cards anew, as soon as the time allows."""
@@ -62,33 +86,42 @@ class CardGrid(QScrollArea):
             self._update_some()
 
     def _update_some(self) -> None:
-        """What is visible first; what takes longer than SLICE waits for the next turn."""
-        state, until = self._state(), time.monotonic() + SLICE
-        may_act = self._may_act()
-        fresh = False
-        while self._dirty:
-            name = next(iter(self._dirty))
+        """What is in sight first; what takes longer than a slice waits for another turn of the event loop."""
+        if not self._seen or self._turns is None:
+            return
+        state, may_act, now = self._state(), self._may_act(), Slice()
+        seen, fresh = set(self.in_sight()), False
+        for name in self._in_turn(state, seen):
             del self._dirty[name]
-            if name not in state.cards:
-                continue
             if name not in self.cards:
                 self._make(name)
                 fresh = True
+                now.spend(SHOWING)
             self.cards[name].show_card(state, may_act)
-            if time.monotonic() > until and self._dirty:
-                # New cards are placed at once; an order that is only half known is not worth the work.
-                self._work.start()
-                if fresh:
-                    self._place.start(0)
-                return
+            if name in seen:
+                now.spend(PAINTING)
+            if now.over:
+                break
+        if self._dirty:
+            self._turns.soon(self._update_some)
         if fresh:
             self.arrange()
-        elif self._order_changed(state):
+        elif not self._dirty and self._order_changed(state):
             # Nothing moves away under the pointer while somebody may be about to click.
             if self._canvas.underMouse():
                 self._place.start(CALM)
             else:
                 self.arrange()
+
+    def _in_turn(self, state: State, seen: set[str]) -> list[str]:
+        """The cards to show anew: those in sight, then the new ones in their order, then the rest."""
+        for name in [name for name in self._dirty if name not in state.cards]:
+            del self._dirty[name]
+        if len(self._dirty) == 1:
+            return list(self._dirty)
+        order = ordering.order(state, self.pinned, self.wanted, self.failed_first)
+        place = {name: number for number, name in enumerate(order)}
+        return sorted(self._dirty, key=lambda name: (name not in seen, name in self.cards, place.get(name, len(place))))
 
     def _make(self, name: str) -> None:
         card = CardWidget(name, self._canvas)
@@ -106,17 +139,26 @@ class CardGrid(QScrollArea):
             card.deleteLater()
         self.arrange()
 
-    def show_times(self) -> None:
-        state = self._state()
-        top, bottom = self._visible_span()
-        for name in self.shown:
+    def show_times(self) -> float | None:
+        """What the time alone changes, in sight; the seconds until it changes again, None when it does not."""
+        state, now = self._state(), time.time()
+        due = None
+        for name in self.in_sight():
             card = self.cards[name]
-            if name in state.cards and card.y() < bottom and card.y() + card.height() > top:
+            if name not in state.cards:
+                continue
+            if card.due is not None and card.due <= now:
                 card.show_times(state)
+            if card.due is not None and (due is None or card.due < due):
+                due = card.due
+        return None if due is None else max(due - now, 0.0)
 
-    def _visible_span(self) -> tuple[int, int]:
+    def in_sight(self) -> list[str]:
+        """The cards of which something is to be seen."""
         top = self.verticalScrollBar().value()
-        return top, top + self.viewport().height()
+        bottom = top + self.viewport().height()
+        shown = ((name, self.cards[name]) for name in self.shown if name in self.cards)
+        return [name for name, card in shown if card.y() < bottom and card.y() + card.height() > top]
 
     # -- placing
 
@@ -134,11 +176,12 @@ class CardGrid(QScrollArea):
         """Put every card in its place."""
         self._place.stop()
         state = self._state()
-        self.shown = self._order(state)
-        compact = len(self.shown) > MANY
+        wanted = ordering.order(state, self.pinned, self.wanted, self.failed_first)
+        self.shown = [name for name in wanted if name in self.cards]
+        compact = len(wanted) > MANY
         columns, width = self.columns(), self.viewport().width()
         each = (width - GAP * (columns - 1)) / columns
-        top, hidden = 0, set(self.cards) - set(self.shown)
+        top, height, hidden = 0, 0, set(self.cards) - set(self.shown)
         for name in hidden:
             self.cards[name].hide()
         for begin in range(0, len(self.shown), columns):
@@ -152,10 +195,15 @@ class CardGrid(QScrollArea):
                 if card.isHidden():
                     card.show()
             top += height + GAP
-        self._canvas.resize(width, max(top - GAP, 0))
+        # Room for those that are not made yet: the bar at the side is there from the beginning, the width stays.
+        missing = -(-len(wanted) // columns) - -(-len(self.shown) // columns)
+        self._canvas.resize(width, max(top + missing * (height + GAP) - GAP, 0))
         self._tab_order()
 
     def _tab_order(self) -> None:
+        if self._tabs == self.shown:
+            return
+        self._tabs = list(self.shown)
         for first, second in zip(self.shown, self.shown[1:], strict=False):
             self.setTabOrder(self.cards[first].more, self.cards[second])
 

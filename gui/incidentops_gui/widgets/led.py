@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QLabel, QWidget
 
 from .. import theme, wording
 from ..translate import tr
+from . import paint
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,10 @@ class Led(QLabel):
         return QSize(self.SIZE, self.SIZE)
 
     def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802
-        painter = QPainter(self)
+        key = f"led {self._look.shape} {self.role} {self._live} {theme.current().dark}"
+        paint.kept(QPainter(self), self.size(), key, self._draw)
+
+    def _draw(self, painter: QPainter) -> None:
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         colour = theme.current().colour(self.role)
         box = QRectF(self.rect()).adjusted(3, 3, -3, -3)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFont, QPainter, QPainterPath, QPen, QPolygonF
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QFont, QPainter, QPainterPath, QPen, QPixmap, QPixmapCache, QPolygonF
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 RADIUS = 8.0
 
@@ -49,6 +49,25 @@ def sparkline(painter: QPainter, box: QRectF, values: Sequence[float], most: flo
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(colour)
     painter.drawEllipse(points[-1], 2.0, 2.0)
+
+
+def kept(painter: QPainter, size: QSize, key: str, draw: Callable[[QPainter], None]) -> None:
+    """Paint what ``draw`` paints, from Qt's cache of pictures where the same has been painted before.
+
+    ``key`` names all that the picture depends on beside its size and the screen's scale.
+    """
+    ratio = painter.device().devicePixelRatioF()
+    key = f"incidentops {key} {size.width()}x{size.height()} {ratio}"
+    picture = QPixmap()
+    if not QPixmapCache.find(key, picture):
+        picture = QPixmap(size * ratio)
+        picture.setDevicePixelRatio(ratio)
+        picture.fill(Qt.GlobalColor.transparent)
+        inner = QPainter(picture)
+        draw(inner)
+        inner.end()
+        QPixmapCache.insert(key, picture)
+    painter.drawPixmap(0, 0, picture)
 
 
 def font(base: QFont, scale: float = 1.0, bold: bool = False, spacing: float = 0.0) -> QFont:

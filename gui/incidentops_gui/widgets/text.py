@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent, QPalette
-from PySide6.QtWidgets import QLabel, QSizePolicy, QWidget
+from PySide6.QtWidgets import QAbstractButton, QLabel, QSizePolicy, QWidget
 
 from .. import theme
 from . import paint
+
+VCENTRE = int(Qt.AlignmentFlag.AlignVCenter)
 
 
 def label(parent: QWidget, scale: float = 1.0, bold: bool = False) -> QLabel:
@@ -16,6 +18,14 @@ def label(parent: QWidget, scale: float = 1.0, bold: bool = False) -> QLabel:
     made.setTextFormat(Qt.TextFormat.PlainText)
     made.setFont(paint.font(made.font(), scale, bold))
     return made
+
+
+def write(widget: QLabel | QAbstractButton, text: str) -> bool:
+    """Set the text where it is another one, so that nothing is laid out and painted for nothing; whether it was."""
+    if widget.text() == text:
+        return False
+    widget.setText(text)
+    return True
 
 
 def ink(widget: QWidget, role: str) -> None:
@@ -32,6 +42,8 @@ class Elided(QLabel):
 
     def __init__(self, parent: QWidget, scale: float = 1.0, bold: bool = False) -> None:
         super().__init__(parent)
+        self._fitted: tuple[str, int] = ("", 0)
+        self._painted = ""
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setFont(paint.font(self.font(), scale, bold))
         self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Preferred)
@@ -42,6 +54,8 @@ class Elided(QLabel):
     def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802
         painter = QPainter(self)
         painter.setPen(self.palette().color(QPalette.ColorRole.WindowText))
-        text = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideMiddle, self.width())
-        painter.drawText(self.rect(), int(Qt.AlignmentFlag.AlignVCenter), text)
-        self.setToolTip(self.text() if text != self.text() else "")
+        if self._fitted != (self.text(), self.width()):
+            self._fitted = (self.text(), self.width())
+            self._painted = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideMiddle, self.width())
+            self.setToolTip(self.text() if self._painted != self.text() else "")
+        painter.drawText(self.rect(), VCENTRE, self._painted)

@@ -1,111 +1,75 @@
-"""The operator's window: puts the parts in their places and hands to each what has changed."""
+"""The operator's window: a skeleton at first, then all of it; and what the operator does in it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtGui import QGuiApplication, QHideEvent, QShowEvent
-from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtCore import QEvent, Signal
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QMainWindow
 
-from .. import wording
-from ..translate import tr
-from .banner import Banner, Chip
-from .field import Field
-from .grid import CardGrid
-from .metrics import SystemPanel
-from .pages import TroublePage
-from .remedy import RemedyBar
-from .text import Elided, ink, label
+from .skeleton import Skeleton
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ..answers import Remediation
     from ..reducer import Changes
     from ..session import Session
     from .card import CardWidget
     from .confirm import Confirm
+    from .content import Content
     from .rooms import Rooms
     from .service_window import ServiceWindow
 
-TICK = 1000
-"""Milliseconds between two looks at the clock, while the window is to be seen."""
 CONFIRMED = ("stop", "restart")
 
 
 class Window(QMainWindow):
-    """One window for one agent at a time; ``session`` is exchanged when another host is chosen."""
+    """One window for one agent at a time; ``session`` is exchanged when another host is chosen.
+
+    It begins with a skeleton, so that it is on the screen at once; ``painted`` is emitted when it is. ``build`` makes
+    the content, in steps, and ``use`` shows a session in it. Given a session, it is complete from the beginning.
+    """
 
     left = Signal()
+    painted = Signal()
 
-    def __init__(self, session: Session) -> None:
+    session: Session
+    content: Content
+
+    def __init__(self, session: Session | None = None) -> None:
         super().__init__()
-        self.session = session
+        self._connected: Session | None = None
         self._quiet: set[str] = set()
         self._question: Confirm | None = None
         self._windows: dict[str, ServiceWindow] = {}
         self._rooms: Rooms | None = None
         self.setWindowTitle("IncidentOps")
-        self._tick = QTimer(self, interval=TICK)
-        self._tick.timeout.connect(self._on_tick)
-        self._build()
-        self.use(session)
-        self.stack.setFocus()
+        skeleton = Skeleton(self)
+        skeleton.painted.connect(self.painted)
+        self.setCentralWidget(skeleton)
+        if session is not None:
+            for _ in self.build():
+                pass
+            self.use(session)
 
-    # -- building
+    def build(self) -> Iterator[None]:
+        """Make the content; between two steps the event loop may turn."""
+        from .content import Content  # as all that is opened later: not loaded before the first painting
 
-    def _build(self) -> None:
-        self.heading = Elided(self, 1.35, bold=True)
-        self.tally = label(self, 1.0)
-        self.chip = Chip(self)
-        self.only = label(self, 0.92, bold=True)
-        self.only.setText(tr("Read only"))
-        self.filter = Field(tr("Filter (Ctrl+F)"), tr("Filter the services"), self)
-        self.filter.setFixedWidth(250)
-        self.filter.textChanged.connect(self._on_filter)
-        head = QHBoxLayout()
-        head.setSpacing(12)
-        for widget in (self.heading, self.chip, self.tally, self.only):
-            head.addWidget(widget)
-        head.addStretch(1)
-        head.addWidget(self.filter)
-
-        self.banner = Banner(self)
-        self.banner.retry.connect(lambda: self.session.link.connect_now())
-        self.banner.copied.connect(self.copy_connection)
-        self.metrics_title = label(self, 0.85, bold=True)
-        self.metrics_title.setText(tr("SYSTEM METRICS"))
-        self.metrics = SystemPanel(self)
-        self.services_title = label(self, 0.85, bold=True)
-        self.services_title.setText(tr("SERVICES"))
-        self.grid = CardGrid(lambda: self.session.store.state, self._may_act, self)
+        self.content = Content(self)
+        yield
+        yield from self.content.build()
+        self.stack, self.page = self.content, self.content.page
+        self.grid, self.filter, self.empty = self.content.grid, self.content.filter, self.content.empty
+        self.banner, self.metrics, self.remedy = self.content.banner, self.content.metrics, self.content.remedy
+        self.only, self.tally, self.chip = self.content.only, self.content.tally, self.content.chip
         self.grid.made.connect(self._on_card)
-        self.empty = label(self, 1.0)
-        self.remedy = RemedyBar(self)
-        self.remedy.asked.connect(self.remediate)
-        self.remedy.planned.connect(lambda: self.rooms.plan())
-
-        body = QVBoxLayout()
-        body.setContentsMargins(18, 12, 18, 12)
-        body.setSpacing(9)
-        body.addLayout(head)
-        for part in (self.banner, self.metrics_title, self.metrics, self.services_title, self.empty):
-            body.addWidget(part)
-        body.addWidget(self.grid, 1)
-        column = QVBoxLayout()
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addLayout(body, 1)
-        column.addWidget(self.remedy)
-        live = QWidget(self)
-        live.setLayout(column)
-        self.page = TroublePage(self)
-        self.page.retry.connect(lambda: self.session.link.connect_now())
-        self.page.copied.connect(self.copy_connection)
-        self.stack = QStackedWidget(self)
-        self.stack.addWidget(live)
-        self.stack.addWidget(self.page)
-        self.stack.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setCentralWidget(self.stack)
+        self.content.retry.connect(lambda: self.session.link.connect_now())
+        self.content.copied.connect(self.copy_connection)
+        self.content.remediate.connect(self.remediate)
+        self.content.planned.connect(lambda: self.rooms.plan())
 
     def _on_card(self, card: CardWidget) -> None:
         card.asked.connect(self.act)
@@ -119,90 +83,33 @@ class Window(QMainWindow):
         """Show another agent from now on."""
         for window in list(self._windows.values()):
             window.close()
-        if session is not self.session:
-            self.session.store.changed.disconnect(self._on_changes)
-            self.session.commands.started.disconnect(self._on_started)
-            self.session.commands.remediated.disconnect(self._on_remediated)
+        if self._connected is not None:
+            self._connected.store.changed.disconnect(self._on_changes)
+            self._connected.commands.started.disconnect(self._on_started)
+            self._connected.commands.remediated.disconnect(self._on_remediated)
         self._quiet.clear()
-        self.session = session
+        self.session = self._connected = session
         if self._rooms is not None:
             self._rooms.use(session)
         session.store.changed.connect(self._on_changes)
         session.commands.started.connect(self._on_started)
         session.commands.remediated.connect(self._on_remediated)
-        self.only.setVisible(session.commands.read_only)
         self.setWindowTitle(f"{session.target.title} — IncidentOps")
-        self.heading.setText(session.target.title)
-        self.grid.remove_gone()
-        self._show_connection()
-        self.metrics.show_state(session.store.state)
-        self._show_remedy()
-
-    # -- what has changed
+        self.content.use(session)
+        if self.centralWidget() is not self.content:
+            self.content.recolour()
+            self.setCentralWidget(self.content)
+            self.content.show()
+            self.content.setFocus()
 
     def _on_changes(self, changes: Changes) -> None:
-        state = self.session.store.state
-        if changes.roster:
-            self.grid.remove_gone()
-        if changes.cards:
-            self.grid.refresh(changes.cards)
-            for name in changes.cards & set(self._windows):
-                self._windows[name].show_state(state)
-        if changes.cards or changes.roster:
-            self._show_tally()
-        if changes.connection or changes.agent:
-            self._show_connection()
-        if changes.connection or changes.system:
-            self.metrics.show_state(state)
-        if changes.connection or changes.cards or changes.remediation:
-            self._show_remedy()
-
-    def _show_connection(self) -> None:
-        state = self.session.store.state
-        self.chip.show_state(state)
-        self.banner.show_state(state)
-        known = state.connection.live or bool(state.cards)
-        if not known:
-            self.page.show_state(state, self.session.target)
-        wanted = 0 if known else 1
-        if self.stack.currentIndex() != wanted:
-            self.stack.setCurrentIndex(wanted)
-        self._show_tally()
-
-    def _show_tally(self) -> None:
-        state = self.session.store.state
-        up, down = wording.tally(state)
-        text = tr("{up} up · {down} down").format(up=up, down=down) if state.cards else ""
-        if not state.connection.live and state.connection.as_of is not None and text:
-            text = f"{text} ({tr('as of {time}').format(time=wording.clock(state.connection.as_of))})"
-        self.tally.setText(text)
-        ink(self.tally, "bad" if down and state.connection.live else "muted")
-        hidden = len(state.cards) - len(self.grid.shown) if self.grid.wanted else 0
-        self.empty.setVisible(bool(state.cards) and not self.grid.shown and bool(self.grid.wanted))
-        self.empty.setText(tr("No service fits the filter; Esc clears it."))
-        self.services_title.setText(
-            tr("SERVICES") + (f"  ·  {tr('{n} hidden by the filter').format(n=hidden)}" if hidden else "")
-        )
-
-    def _show_remedy(self) -> None:
-        self.remedy.show_state(self.session.store.state, not self.session.commands.read_only)
-
-    def _on_tick(self) -> None:
-        state = self.session.store.state
-        self.grid.show_times()
-        self.banner.show_times(state)
-        if self.stack.currentIndex() == 1:
-            self.page.show_times(state)
-        if state.remediating is not None:
-            self._show_remedy()
+        self.content.show_changes(changes)
+        for name in changes.cards & set(self._windows):
+            self._windows[name].show_state(self.session.store.state)
 
     def recolour(self) -> None:
         """After another theme was chosen."""
-        for part in (self.banner, self.chip, self.page, self.remedy):
-            part.recolour()
-        for title in (self.metrics_title, self.services_title, self.empty, self.only):
-            ink(title, "muted")
-        self._show_tally()
+        self.content.recolour()
 
     # -- what the operator does
 
@@ -215,18 +122,15 @@ class Window(QMainWindow):
             self._rooms = Rooms(self)
         return self._rooms
 
-    def _may_act(self) -> bool:
-        return not self.session.commands.read_only
-
     def act(self, service: str, action: str) -> None:
         """Do it; stop and restart ask first."""
         state = self.session.store.state
-        if not self._may_act() or service not in state.cards or not state.connection.live:
+        if not self.content.may_act() or service not in state.cards or not state.connection.live:
             return
         if action not in CONFIRMED or action in self._quiet:
             self.session.commands.act(service, action)
             return
-        from .confirm import Confirm  # as all that is opened later: not loaded before the first painting
+        from .confirm import Confirm
 
         question = Confirm(state, service, action, self)
         self._question = question
@@ -321,11 +225,6 @@ class Window(QMainWindow):
         self.filter.setFocus()
         self.filter.selectAll()
 
-    def _on_filter(self, text: str) -> None:
-        self.grid.wanted = text
-        self.grid.arrange()
-        self._show_tally()
-
     def escape(self) -> None:
         """Clear the filter, or the last message."""
         if self.filter.text():
@@ -340,14 +239,10 @@ class Window(QMainWindow):
 
     # -- the window itself
 
-    def showEvent(self, event: QShowEvent) -> None:  # noqa: N802 (Qt's name)
-        super().showEvent(event)
-        self._tick.start()
-        self.recolour()
-
-    def hideEvent(self, event: QHideEvent) -> None:  # noqa: N802
-        super().hideEvent(event)
-        self._tick.stop()
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802 (Qt's name)
+        super().changeEvent(event)
+        if event.type() is QEvent.Type.WindowStateChange and self._connected is not None:
+            self.content.set_seen(self.isVisible() and not self.isMinimized())
 
     def quit(self) -> None:
         self.left.emit()

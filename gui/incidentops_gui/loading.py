@@ -1,0 +1,73 @@
+"""What comes after the first painting: the modules that it does not need, one in each turn of the event loop."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LATER = (
+    "json",
+    "incidentops_gui.translate",
+    "incidentops_gui.wording",
+    "incidentops_gui.facts",
+    "incidentops_gui.fields",
+    "incidentops_gui.wire",
+    "incidentops_gui.answers",
+    "incidentops_gui.state",
+    "incidentops_gui.reducer",
+    "incidentops_gui.link",
+    "incidentops_gui.session",
+    "incidentops_gui.widgets.paint",
+    "incidentops_gui.widgets.banner",
+    "incidentops_gui.widgets.card",
+    "incidentops_gui.widgets.grid",
+    "incidentops_gui.widgets.metrics",
+    "incidentops_gui.widgets.pages",
+    "incidentops_gui.widgets.remedy",
+    "incidentops_gui.widgets.menus",
+    "incidentops_gui.widgets.tray",
+    "h11",
+    "incidentops_gui.transport",
+)
+"""Each after those that it needs itself, so that no turn loads more than one."""
+
+AT_LATEST = 150
+"""Milliseconds after which the work begins even when nothing was painted: a window may be opened out of sight."""
+
+
+def modules() -> Iterator[None]:
+    """Load everything of LATER, one module for each step."""
+    for name in LATER:
+        importlib.import_module(name)
+        yield
+
+
+class Loading(QObject):
+    """Takes one step in each turn of the event loop, from ``start`` on or after AT_LATEST, and then says ``done``."""
+
+    done = Signal()
+
+    def __init__(self, steps: Iterator[None], parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._steps = steps
+        self._turn = QTimer(self, singleShot=True, interval=AT_LATEST)
+        self._turn.timeout.connect(self._step)
+        self._turn.start()
+
+    def start(self) -> None:
+        """There is something on the screen: begin."""
+        self._turn.start(0)
+
+    def stop(self) -> None:
+        self._turn.stop()
+
+    def _step(self) -> None:
+        for _ in self._steps:
+            self._turn.start(0)
+            return
+        self.done.emit()
