@@ -10,20 +10,23 @@ from typing import TYPE_CHECKING, Any
 
 from . import views
 from .autorecovery import AutoRecovery
-from .causes import Remedy
 from .engine import Busy
+from .evidence import Evidence
 from .jobs import Jobs, Outcome
 from .model import ProbeOutcome, State
-from .ports import BusError
+from .planner import Planner
 from .recorder import Recorder
 from .remediation import Remediation
+from .remedies import Remedies
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
+    from .causes import Remedy
     from .engine import Engine, Service
     from .model import Actor, AuditRow
-    from .ports import Audit, Bus
+    from .plan import Plan
+    from .ports import Audit, Bus, Journal, Listeners
 
 KEYS_MOST = 1000
 
@@ -41,12 +44,14 @@ _VERBS = {"start": "start", "stop": "stop", "restart": "restart", "incident": "s
 class Actions:
     """Runs actions on the engine's services; one at a time per service, in the order in which they came."""
 
-    def __init__(self, engine: Engine, bus: Bus, audit: Audit) -> None:
+    def __init__(self, engine: Engine, bus: Bus, audit: Audit, journal: Journal, listeners: Listeners) -> None:
         self._engine = engine
-        self._bus = bus
-        self._jobs = Jobs(engine, bus)
+        evidence = Evidence(bus, journal, listeners)
+        self._jobs = Jobs(engine, bus, evidence)
         self._recorder = Recorder(engine, audit)
-        self._remediation = Remediation(engine, bus, self._jobs, self._recorder)
+        planner = Planner(engine, bus, evidence)
+        self._remedies = Remedies(engine, bus, self._jobs, planner)
+        self._remediation = Remediation(engine, planner, self._remedies, self._recorder)
         self.recovery = AutoRecovery(engine, self._recorder, self._treat)
         self._keys: OrderedDict[tuple[int | None, str, str], asyncio.Task[dict[str, Any]]] = OrderedDict()
         self._running: set[asyncio.Task[dict[str, Any]]] = set()
@@ -139,7 +144,7 @@ class Actions:
             "status": service.health.status,
             "state": service.health.state.value,
             "outcome": result.outcome,
-            "reason": result.reason or service.health.reason,
+            "reason": result.told or service.health.reason,
             "started": views.started(service.unit, service.health),
             "action_id": row.action_id,
             "job_id": result.job_id,
@@ -149,7 +154,7 @@ class Actions:
         }
         if result.kind:
             answer["kind"] = result.kind
-            answer["message"] = f"cannot {action} {service.spec.name}: {result.reason}"
+            answer["message"] = f"cannot {action} {service.spec.name}: {result.told}"
         return answer
 
     async def ping(self, name: str, who: Actor) -> dict[str, Any]:
@@ -183,11 +188,13 @@ class Actions:
 
     async def _treat(self, service: Service, remedy: Remedy) -> Outcome:
         """What automatic recovery does about a service."""
-        if remedy is Remedy.RESET_AND_START:
-            with contextlib.suppress(BusError):
-                await self._bus.reset_failed(service.unit_name)
-        return await self._jobs.perform(service, "restart" if remedy is Remedy.RESTART else "start")
+        return (await self._remedies.treat(service, remedy)).outcome
 
-    async def remediate(self, who: Actor) -> dict[str, Any]:
-        """Bring back what is down, in dependency order; a second request gets the result of the one that runs."""
-        return await self._remediation.run(who)
+    async def plan(self) -> Plan:
+        """What remediation would do now."""
+        return await self._remediation.plan()
+
+    async def remediate(self, who: Actor, wanted: str = "") -> dict[str, Any]:
+        """Bring back what is down, in dependency order; with the id of a plan only by exactly that one. A second
+        request gets the result of the one that runs."""
+        return await self._remediation.run(who, wanted)

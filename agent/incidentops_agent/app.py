@@ -24,6 +24,7 @@ from .bus import BusClient
 from .engine import Engine
 from .exits import PidfdExits
 from .journal import JournalWriter
+from .listeners import KernelListeners
 from .meter import CgroupMeter
 from .metrics import AgentMetrics
 from .ports import BusError
@@ -101,14 +102,15 @@ class Agent:
         )
         self._system = SystemSampler()
         self._metrics.attach(self._engine, self._audit, self._system)
-        self._actions = Actions(self._engine, self._bus, self._audit)
+        journal = UnitJournal()
+        self._actions = Actions(self._engine, self._bus, self._audit, journal, KernelListeners())
         self._wsl = access.on_wsl()
         self._api = Api(
             self._engine,
             self._actions,
             self._audit,
             self._system,
-            UnitJournal(),
+            journal,
             self._metrics,
             Access(loaded.settings, self._wsl),
             self._bus.stops_with,

@@ -230,6 +230,13 @@ class BusClient:
     async def reset_failed(self, unit: str) -> None:
         await self._request({"op": "reset-failed", "unit": unit})
 
+    async def thaw(self, unit: str) -> None:
+        await self._request({"op": "thaw", "unit": unit})
+
+    async def triggered_by(self, unit: str) -> list[str]:
+        units: list[str] = await self._request({"op": "triggered-by", "unit": unit})
+        return units
+
     async def stops_with(self, unit: str) -> list[str]:
         units: list[str] = await self._request({"op": "stops-with", "unit": unit})
         return units

@@ -241,6 +241,15 @@ class BusWorker:
                         todo.append(name.decode())
         return sorted(name for name in found if self.is_active(name))
 
+    def thaw(self, unit: str) -> None:
+        """Thaw a unit; it is over when PID 1 answers. Not every version of systemd says so by a signal too."""
+        self.call(MANAGER_PATH, MANAGER, b"ThawUnit", b"s", unit.encode())
+        path = self.call(MANAGER_PATH, MANAGER, b"LoadUnit", b"s", unit.encode())
+        record = self.records.get(path)
+        if record is not None:
+            record["freezer_state"] = text(self.bus.get_property(SYSTEMD, path, UNIT, b"FreezerState", b"s"))
+            self.dirty.add(path)
+
     def is_active(self, unit: str) -> bool:
         path = self.call(MANAGER_PATH, MANAGER, b"LoadUnit", b"s", unit.encode())
         return self.bus.get_property(SYSTEMD, path, UNIT, b"ActiveState", b"s") not in (b"inactive", b"failed")
@@ -270,6 +279,11 @@ class BusWorker:
             return int(path.rpartition(b"/")[2])
         if operation == "reset-failed":
             return self.call(MANAGER_PATH, MANAGER, b"ResetFailedUnit", b"s", request["unit"].encode())
+        if operation == "thaw":
+            return self.thaw(request["unit"])
+        if operation == "triggered-by":
+            path = self.call(MANAGER_PATH, MANAGER, b"LoadUnit", b"s", request["unit"].encode())
+            return [name.decode() for name in self.bus.get_property(SYSTEMD, path, UNIT, b"TriggeredBy", b"as")]
         if operation == "watch":
             self.specs = request["specs"]
             self.refresh()

@@ -6,6 +6,7 @@ causes and remedies in agent/README.md is held against ``remedy`` by a test.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -14,9 +15,9 @@ from . import rules
 from .model import ProbeOutcome, State
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
-    from .model import Health, ProbeView, ServiceSpec, UnitView
+    from .model import Health, JournalEntry, ProbeView, ServiceSpec, UnitView
 
 
 class Cause(StrEnum):
@@ -105,6 +106,16 @@ _BY_RESULT = {
 _EXPLAINED_BY_DEPENDENCY = (Cause.EXITED, Cause.TIMEOUT)
 
 
+ERROR = 3
+"""The priority of an error in syslog(3); what is worse has a lower number."""
+LAST_WORDS_MOST = 200
+"""Characters of a line of a journal that a sentence carries."""
+_TELLING = re.compile(
+    r"error|fail|fatal|panic|cannot|can't|could not|unable|denied|refused|invalid|in use|no such|not found|bad |wrong",
+    re.IGNORECASE,
+)
+
+
 def remedy(cause: Cause) -> Remedy:
     """What remediation does about a cause."""
     return _REMEDIES[cause]
@@ -136,8 +147,7 @@ def diagnose(
     cause, sentence = _by_unit_file(unit) or (Cause.UNKNOWN, "")
     if not sentence:
         cause, sentence = _by_run(unit, health, main_exited)
-    runs = unit.active_state in (*rules.ACTIVE, "deactivating") or rules.is_starting(unit)
-    if port_holder and not runs and remedy(cause) is not Remedy.SKIP:
+    if port_holder and not runs(unit) and remedy(cause) is not Remedy.SKIP:
         return Diagnosis(Cause.PORT_TAKEN, port_holder, (*_evidence(unit, probe, main_exited), port_holder))
     evidence = _evidence(unit, probe, main_exited)
     if waits_for and _is_explained(cause, unit, probe):
@@ -170,6 +180,11 @@ def _by_unit_file(unit: UnitView) -> tuple[Cause, str] | None:
     return None
 
 
+def runs(unit: UnitView) -> bool:
+    """Whether there may be processes of the unit, which hold what it holds."""
+    return unit.active_state in (*rules.ACTIVE, "deactivating") or rules.is_starting(unit)
+
+
 def is_frozen(unit: UnitView) -> bool:
     return unit.active_state in rules.ACTIVE and unit.freezer_state.startswith(("frozen", "freezing"))
 
@@ -186,7 +201,7 @@ def _by_run(unit: UnitView, health: Health, main_exited: bool) -> tuple[Cause, s
         return Cause.STOPPING, health.reason
     if unit.active_state == "inactive" and unit.result != "exec-condition":
         unmet = bool(unit.condition_usec) and not unit.condition_result
-        return (Cause.CONDITION_UNMET if unmet else Cause.STOPPED), health.reason
+        return (Cause.CONDITION_UNMET, health.reason) if unmet else (Cause.STOPPED, "it is stopped")
     if unit.active_state not in rules.DOWN:
         return Cause.UNKNOWN, health.reason
     cause = _BY_RESULT.get(unit.result, Cause.EXITED)
@@ -217,3 +232,26 @@ def _evidence(unit: UnitView, probe: ProbeView, main_exited: bool) -> tuple[str,
     if probe.last.outcome is ProbeOutcome.FAILED:
         facts.append(f"probe: {probe.last.message}")
     return tuple(facts)
+
+
+def listens_at(spec: ServiceSpec) -> tuple[str, int] | None:
+    """Host and port that a service takes TCP connections at itself, as far as its probe tells. Not with HTTP, which may
+    be asked through a proxy, nor the worker, whose probe asks RabbitMQ."""
+    host, port = str(spec.probe.options.get("host", "")), int(spec.probe.options.get("port", 0))
+    if spec.probe.kind not in ("postgres", "rabbitmq", "redis") or host.startswith("/") or not port:
+        return None
+    return host, port
+
+
+def last_words(entries: Sequence[JournalEntry]) -> str:
+    """The line of a run's journal, oldest first, that most likely says why it ended: the last error, else the last line
+    that sounds like one, else the last. On one line, without control characters, bounded; empty when there is none."""
+    said = [(entry.priority, words) for entry in entries if (words := _plain(entry.message))]
+    errors = [words for priority, words in said if priority <= ERROR]
+    telling = errors or [words for _, words in said if _TELLING.search(words)] or [words for _, words in said]
+    return telling[-1] if telling else ""
+
+
+def _plain(message: str) -> str:
+    words = " ".join("".join(char if char.isprintable() else " " for char in message).split())
+    return words if len(words) <= LAST_WORDS_MOST else f"{words[: LAST_WORDS_MOST - 3]}..."

@@ -13,6 +13,7 @@ from .ports import LATE, BusError
 
 if TYPE_CHECKING:
     from .engine import Engine, Service
+    from .evidence import Evidence
     from .ports import Bus, Job
 
 FASTEST_PROBE, SLOWEST_PROBE, PROBE_GROWTH = 0.01, 0.1, 1.2
@@ -26,14 +27,25 @@ NOTICED = 2.0
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How an action ended: ``ok``, ``unchanged`` (nothing was to be done), ``failed``, ``joined`` (another was under
-    way), or ``unknown`` (systemd was asked and may still do it). ``kind`` is set when it did not succeed."""
+    way), or ``unknown`` (systemd was asked and may still do it). ``kind`` is set when it did not succeed.
+
+    ``last_words`` is what the unit's journal says of a start that failed. It is for those who may act, as journals are:
+    it is in answers to them and not in the audit trail, which everybody may read."""
 
     outcome: str
     reason: str = ""
     kind: str = ""
     job_id: int | None = None
+    last_words: str = ""
+
+    @property
+    def told(self) -> str:
+        """The reason as those who may act are told it."""
+        return f"{self.reason}; its journal says: {self.last_words}" if self.last_words else self.reason
 
 
+_ENDED_BY_ITSELF = ("ended-at-once", "job-failed", "job-timeout", "timeout")
+"""The kinds of failure of which a unit's own journal may know why."""
 _SUPERSEDED = Outcome("failed", "it was superseded by a stop", "superseded")
 
 
@@ -42,14 +54,24 @@ def _of(error: BusError) -> Outcome:
 
 
 class Jobs:
-    """Starts, stops and restarts units, and judges how that went."""
+    """Starts, stops, restarts and thaws units, and judges how that went."""
 
-    def __init__(self, engine: Engine, bus: Bus) -> None:
+    def __init__(self, engine: Engine, bus: Bus, evidence: Evidence) -> None:
         self._engine = engine
         self._bus = bus
+        self._evidence = evidence
 
     async def perform(self, service: Service, verb: str) -> Outcome:
         """Bring a service where ``verb`` (start, stop, restart) wants it; never raises BusError."""
+        before = service.unit.invocation_id if service.unit else ""
+        result = await self._perform(service, verb)
+        if verb == "stop" or result.kind not in _ENDED_BY_ITSELF:
+            return result
+        words = await self._evidence.last_words(service, before)
+        holder = await self._evidence.port_holder(service)
+        return replace(result, reason="; ".join(filter(None, [result.reason, holder])), last_words=words)
+
+    async def _perform(self, service: Service, verb: str) -> Outcome:
         if verb == "start" and service.main_exited:
             await self._reaped(service)
         unit = service.unit
@@ -76,6 +98,26 @@ class Jobs:
                 return replace(stopped, outcome="unchanged", reason=stopped.reason or "it was not running")
             return stopped
         return await self._await_start(service, job, old_invocation)
+
+    async def thaw(self, service: Service, seconds: float) -> Outcome:
+        """Let the frozen processes of a service go on, until its probe answers; never raises BusError."""
+        try:
+            await self._bus.thaw(service.unit_name)
+        except BusError as error:
+            return _of(error)
+        pause = FASTEST_PROBE
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while not service.superseded.is_set():
+                    # Only an answer after the thaw counts: the last one before may have been given in time.
+                    asked = await self._engine.probe_now(service) if service.probeable else None
+                    if service.health.up and (asked is None or asked.outcome is not ProbeOutcome.FAILED):
+                        return Outcome("ok")
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(service.superseded.wait(), pause)
+                    pause = min(pause * PROBE_GROWTH, SLOWEST_PROBE)
+                return _SUPERSEDED
+        return Outcome("failed", f"it was thawed and does not answer after {seconds:g} s", "timeout")
 
     async def _reaped(self, service: Service) -> None:
         """Wait until systemd has noticed that the main process is gone: until then a start would do nothing."""

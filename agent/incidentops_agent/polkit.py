@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .catalogue import Catalogue
 
 USER = "incidentops"
-VERBS = ("ref", "reset-failed", "restart", "start", "stop")
+VERBS = ("ref", "reset-failed", "restart", "start", "stop", "thaw")
 """``ref`` holds a unit in memory, so that a stopped one keeps its timestamps."""
 
 FAULTS = r"^incidentops-fault@[0-9a-f]{8,32}\.service$"

@@ -56,7 +56,17 @@ class Bus(Protocol):
 
     async def reset_failed(self, unit: str) -> None: ...
 
-    async def stops_with(self, unit: str) -> list[str]: ...
+    async def thaw(self, unit: str) -> None:
+        """Let the frozen processes of a unit go on; PID 1 answers when they do."""
+        ...
+
+    async def stops_with(self, unit: str) -> list[str]:
+        """The active units that a stop of ``unit`` would take down with it."""
+        ...
+
+    async def triggered_by(self, unit: str) -> list[str]:
+        """The units that start ``unit`` when something happens: its sockets, timers and paths."""
+        ...
 
 
 class Prober(Protocol):
@@ -192,11 +202,20 @@ class Metrics(Protocol):
         ...
 
 
+class Listeners(Protocol):
+    """Who listens at the TCP ports of this machine, by the kernel."""
+
+    def user(self, host: str, port: int) -> str | None:
+        """The user whose program takes connections to ``host``, an address of this machine; None when nobody does or it
+        can't be told."""
+        ...
+
+
 class Journal(Protocol):
     """The journal of a unit. Both raise OSError when it can't be read."""
 
-    async def recent(self, unit: str, lines: int) -> list[JournalEntry]:
-        """The newest entries, oldest of them first."""
+    async def recent(self, unit: str, lines: int, invocation: str = "") -> list[JournalEntry]:
+        """The newest entries, oldest of them first; with an invocation id only what the processes of that run said."""
         ...
 
     def follow(self, unit: str, lines: int) -> AsyncGenerator[JournalEntry]:

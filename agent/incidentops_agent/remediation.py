@@ -1,46 +1,94 @@
-"""Remediation: bring back what is down, in dependency order, each step verified by its probe."""
+"""Remediation: bring back what is down, by a plan, in dependency order, each step verified by its probe."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
+from collections import OrderedDict
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from . import rules
+from . import plan
+from .causes import Remedy, remedy
 from .engine import Busy
 from .jobs import Outcome
-from .model import State
-from .ports import BusError
 
 if TYPE_CHECKING:
-    from .engine import Engine, Service
-    from .jobs import Jobs
-    from .model import Actor
-    from .ports import Bus
-    from .recorder import Recorder
+    from collections.abc import Mapping
 
-RECOVERY_GRACE = 3.0
-"""Seconds in which an unresponsive service may come back by itself once its dependencies are back."""
+    from .engine import Engine, Service
+    from .model import Actor
+    from .plan import Plan, Step
+    from .planner import Planner
+    from .recorder import Recorder
+    from .remedies import Remedies
+
+PLANS_MOST = 64
+"""Plans that are remembered, to say how the present one differs from them."""
 
 
 class Remediation:
-    """One run at a time."""
+    """One run at a time. A run makes each step of its plan once: it never goes round."""
 
-    def __init__(self, engine: Engine, bus: Bus, jobs: Jobs, recorder: Recorder) -> None:
+    def __init__(self, engine: Engine, planner: Planner, remedies: Remedies, recorder: Recorder) -> None:
         self._engine = engine
-        self._bus = bus
-        self._jobs = jobs
+        self._planner = planner
+        self._remedies = remedies
         self._recorder = recorder
+        self._deciding = asyncio.Lock()
+        self._plans: OrderedDict[str, Plan] = OrderedDict()
         self._run: asyncio.Task[dict[str, Any]] | None = None
+        self._running = ""
 
-    async def run(self, who: Actor) -> dict[str, Any]:
-        """Bring back what is down, in dependency order; a second request gets the result of the one that runs."""
-        if self._run is not None and not self._run.done():
-            return await self._join(self._run, who)
-        self._run = asyncio.create_task(self._remediate(who), name="remediation")
-        return await asyncio.shield(self._run)
+    # -- the plan
+
+    async def plan(self) -> Plan:
+        """The plan for what is down now; it is remembered."""
+        made = await self._planner.plan()
+        self._plans[made.id] = made
+        self._plans.move_to_end(made.id)
+        while len(self._plans) > PLANS_MOST:
+            self._plans.popitem(last=False)
+        return made
+
+    def _changed(self, wanted: str, now: Plan) -> dict[str, Any]:
+        """The refusal of a plan that is not the present one."""
+        old = self._plans.get(wanted)
+        differences = plan.difference(old, now)
+        why = "the world has changed" if old is not None else "this agent does not know it"
+        listed = f": {'; '.join(differences)}" if differences else ""
+        return {
+            "kind": "plan-changed",
+            "message": f"cannot run plan {wanted}: {why}; the plan is {now.id} now{listed}",
+            "plan": now.id,
+            "difference": differences,
+        }
+
+    # -- running it
+
+    async def run(self, who: Actor, wanted: str = "") -> dict[str, Any]:
+        """Bring back what is down, in dependency order; a second request gets the result of the one that runs.
+
+        Args:
+            wanted: the id of the plan to run, and no other; empty for whatever the plan is now.
+        """
+        async with self._deciding:
+            run = self._run
+            if run is None or run.done():
+                services = self._engine.services  # a reload does not change a run under way
+                made = await self.plan()
+                if wanted not in ("", made.id):
+                    return self._changed(wanted, made)
+                self._running = made.id
+                going = self._remediate(made, services, bool(wanted), who)
+                run = self._run = asyncio.create_task(going, name="remediation")
+                joining = False
+            elif wanted not in ("", self._running):
+                message = f"cannot run plan {wanted}: plan {self._running} is being run"
+                return {"kind": "busy", "message": message, "plan": self._running}
+            else:
+                joining = True
+        return await self._join(run, who) if joining else await asyncio.shield(run)
 
     async def _join(self, run: asyncio.Task[dict[str, Any]], who: Actor) -> dict[str, Any]:
         """Wait for the run that is under way; that somebody else asked too is written down as well."""
@@ -58,74 +106,87 @@ class Remediation:
             self._run.cancel()
             await asyncio.gather(self._run, return_exceptions=True)
 
-    async def _remediate(self, who: Actor) -> dict[str, Any]:
-        engine = self._engine
+    async def _remediate(
+        self, made: Plan, services: Mapping[str, Service], exactly: bool, who: Actor
+    ) -> dict[str, Any]:
         began = time.monotonic()
-        row = self._recorder.requested("remediate", "", who)
+        row = replace(self._recorder.requested("remediate", "", who), detail={"plan": made.id})
         recorded = await self._recorder.write(row)
-        services, catalogue = engine.visible(), engine.catalogue  # a reload does not change a run under way
-        plan = {name: rules.remediation_action(service.health.state) for name, service in services.items()}
-        steps: dict[str, dict[str, Any]] = {}
+        made_steps: list[tuple[dict[str, Any], str]] = []
         failed: set[str] = set()
-        for level in rules.levels((name for name, action in plan.items() if action != "none"), catalogue):
-            results = await asyncio.gather(*(self._step(services[name], plan[name], failed, who) for name in level))
-            steps.update(zip(level, results, strict=True))
-            failed.update(name for name in level if not services[name].health.up)
-        done = [name for name, step in steps.items() if step["outcome"] == "ok"]
-        skipped = [name for name in steps if name not in done]
-        partial = any(not services[name].health.up for name in skipped)
-        outcome = Outcome("failed" if partial else "ok", "; ".join(f"{n}: {steps[n]['reason']}" for n in skipped))
+        for level in sorted({step.level for step in made.steps}):
+            steps = [step for step in made.steps if step.level == level]
+            made_steps += await asyncio.gather(
+                *(self._step(services[step.service], step, made.id, exactly, failed, who) for step in steps)
+            )
+            failed.update(step.service for step in steps if not services[step.service].health.up)
+        results = [result for result, _ in made_steps]
+        done = [result["service"] for result in results if result["outcome"] == "ok"]
+        skipped = [result for result in results if result["outcome"] != "ok"]
+        partial = any(not services[result["service"]].health.up for result in skipped)
+        reasons = "; ".join(f"{result['service']}: {why}" for result, why in made_steps if result in skipped)
+        outcome = Outcome("failed" if partial else "ok", reasons)
         recorded &= await self._recorder.finish(row, None, outcome, "", time.monotonic() - began)
         return {
             "status": "partial" if partial else "completed",
             "services_remediated": done,
-            "services_skipped": skipped,
-            "steps": [{"service": name, **step} for name, step in steps.items()],
-            "message": "" if steps else "No services required remediation.",
+            "services_skipped": [result["service"] for result in skipped],
+            "plan": made.id,
+            "steps": results,
+            "message": "" if results else "No services required remediation.",
             "action_id": row.action_id,
             "duration_seconds": round(time.monotonic() - began, 4),
             "recorded": recorded,
         }
 
-    async def _step(self, service: Service, action: str, failed: set[str], who: Actor) -> dict[str, Any]:
+    # -- one step
+
+    async def _step(
+        self, service: Service, step: Step, plan_id: str, exactly: bool, failed: set[str], who: Actor
+    ) -> tuple[dict[str, Any], str]:
+        """Make a step; its result for the answer, and the reason as everybody may read it."""
         blocked = sorted(set(service.spec.depends_on) & failed)
-        if action == "skip" or blocked:
-            reason = f"waits for {', '.join(blocked)}, which did not come back" if blocked else service.health.reason
-            return {"action": "skip", "outcome": "skipped", "reason": reason, "duration_seconds": 0.0}
+        if blocked:
+            reason = f"waits for {', '.join(blocked)}, which did not come back"
+            return self._result(service, step, Remedy.SKIP, "skipped", reason, 0.0), reason
+        if step.action is Remedy.SKIP and (exactly or await self._must_be_skipped(service)):
+            return self._result(service, step, Remedy.SKIP, "skipped", step.sentence, 0.0), step.sentence
         async with service.lock:
             began = time.monotonic()
-            row = self._recorder.requested(f"remediate-{action}", service.spec.name, who)
+            row = self._recorder.requested(f"remediate-{step.action.replace(' ', '-')}", service.spec.name, who)
+            detail = {"plan": plan_id, "cause": step.cause, "why": step.sentence, "evidence": list(step.evidence)}
             self._engine.set_busy(service, Busy("remediate", row.at, who.user))
             try:
-                await self._recorder.write(replace(row, sentence="Auto-remediation started"))
-                result = await self._remedy(service, action)
+                await self._recorder.write(replace(row, sentence="Auto-remediation started", detail=detail))
+                done = await self._remedies.treat(service, step.action, exactly)
             finally:
                 self._engine.set_busy(service, None)
+            result = done.outcome
             sentence = "Auto-remediation completed"
-            if result.outcome == "failed":
+            if result.outcome in ("failed", "unknown"):
                 sentence = f"Auto-remediation failed ({result.reason})"
             seconds = time.monotonic() - began
-            await self._recorder.finish(row, service, result, sentence, seconds)
+            await self._recorder.finish(replace(row, detail=detail), service, result, sentence, seconds)
         outcome = {"ok": "ok", "unchanged": "skipped"}.get(result.outcome, "failed")
-        return {"action": action, "outcome": outcome, "reason": result.reason, "duration_seconds": round(seconds, 4)}
+        return self._result(service, step, done.action, outcome, result.told, seconds), result.reason
 
-    async def _remedy(self, service: Service, action: str) -> Outcome:
-        if action in ("wait", "restart"):
-            # It may only have lacked what the steps before have brought back, or be on its way already.
-            await self._await_recovery(service, RECOVERY_GRACE if action == "restart" else rules.START_GRACE)
-        if service.health.up:
-            return Outcome("unchanged", "it came back by itself")
-        if action == "wait":
-            action = "start" if rules.remediation_action(service.health.state) == "start" else "restart"
-        if service.unit is not None and service.unit.result == "start-limit-hit":
-            with contextlib.suppress(BusError):
-                await self._bus.reset_failed(service.unit.unit)
-        return await self._jobs.perform(service, "restart" if action == "restart" else "start")
+    async def _must_be_skipped(self, service: Service) -> bool:
+        """Whether it still can't be brought back: what stood in the way may be gone since the plan was made."""
+        found = await self._planner.diagnose(service)
+        return found is None or remedy(found.cause) is Remedy.SKIP
 
-    async def _await_recovery(self, service: Service, seconds: float) -> None:
-        if not service.spec.depends_on and service.health.state is State.UNRESPONSIVE:
-            return  # nothing that it could have waited for
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                while not service.health.up and service.probeable:
-                    await self._engine.changed(service).wait()
+    @staticmethod
+    def _result(
+        service: Service, step: Step, action: Remedy, outcome: str, reason: str, seconds: float
+    ) -> dict[str, Any]:
+        return {
+            "service": step.service,
+            "action": action.value,
+            "outcome": outcome,
+            "reason": reason,
+            "duration_seconds": round(seconds, 4),
+            "cause": step.cause.value,
+            "sentence": step.sentence,
+            "level": step.level,
+            "verified": service.health.up,
+        }

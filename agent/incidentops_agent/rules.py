@@ -167,17 +167,3 @@ def _needs(name: str, services: Mapping[str, ServiceSpec]) -> set[str]:
             found.add(dependency)
             todo.extend(services[dependency].depends_on)
     return found
-
-
-def remediation_action(state: State) -> str:
-    """What remediation does for a service in this state: ``start``, ``restart``, ``wait``, ``skip`` or ``none``."""
-    return {
-        State.HEALTHY: "none",
-        State.STOPPED: "start",
-        State.FAILED: "start",
-        State.UNRESPONSIVE: "restart",
-        State.STARTING: "wait",
-        State.STOPPING: "start",
-        State.NOT_INSTALLED: "skip",
-        State.UNKNOWN: "skip",
-    }[state]

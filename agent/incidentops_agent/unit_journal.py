@@ -26,8 +26,8 @@ class UnitJournal:
     def __init__(self) -> None:
         self._followers = 0
 
-    async def recent(self, unit: str, lines: int) -> list[JournalEntry]:
-        process = await self._start(unit, lines)
+    async def recent(self, unit: str, lines: int, invocation: str = "") -> list[JournalEntry]:
+        process = await self._start(unit, lines, *([f"_SYSTEMD_INVOCATION_ID={invocation}"] if invocation else []))
         try:
             async with asyncio.timeout(DEADLINE):
                 output, _ = await process.communicate()

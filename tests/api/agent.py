@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from api.fakes import FakeExits, FakeJournal, FakeMeter, FakeProber, FakeSystem, FakeSystemd
+from api.fakes import FakeExits, FakeJournal, FakeListeners, FakeMeter, FakeProber, FakeSystem, FakeSystemd
 from api.http11 import Answer, Connection, Events, connect, host_of, request_bytes
 from incidentops_agent.access import Access
 from incidentops_agent.actions import Actions
@@ -58,6 +58,7 @@ class Agent:
     prober: FakeProber
     exits: FakeExits
     journal: FakeJournal
+    listeners: FakeListeners
     server: Doors
     doors: dict[str, Any]
     journalled: list[AuditRow] = field(default_factory=list)
@@ -161,7 +162,8 @@ async def running(
         lambda problem: engine.report("audit", problem),
         lambda row, _place: journalled.append(row),
     )
-    actions = Actions(engine, systemd, audit)
+    listeners = FakeListeners()
+    actions = Actions(engine, systemd, audit, journal, listeners)
     metrics.attach(engine, audit, FakeSystem())
     judge = Access(settings or OURS)
     api = Api(engine, actions, audit, FakeSystem(), journal, metrics, judge, systemd.stops_with)
@@ -177,7 +179,19 @@ async def running(
     engine.on_bus(True)
     await server.open()
     agent = Agent(
-        engine, actions, api, audit, metrics, systemd, prober, exits, journal, server, doors, journalled=journalled
+        engine,
+        actions,
+        api,
+        audit,
+        metrics,
+        systemd,
+        prober,
+        exits,
+        journal,
+        listeners,
+        server,
+        doors,
+        journalled=journalled,
     )
     async with contextlib.AsyncExitStack() as at_the_end:
         at_the_end.callback(audit.close)

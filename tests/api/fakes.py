@@ -51,6 +51,7 @@ class FakeSystemd:
         self.log: list[tuple[str, str]] = []
         self.resets: list[str] = []
         self.takes_down: list[str] = []
+        self.triggers: dict[str, list[str]] = {}
         self.refuses: BusError | None = None
         self._ids = itertools.count(101)
         self._pids = itertools.count(5001)
@@ -105,6 +106,15 @@ class FakeSystemd:
     async def reset_failed(self, unit: str) -> None:
         self.resets.append(unit)
         self.change(unit, active_state="inactive", sub_state="dead", result="success")
+
+    async def thaw(self, unit: str) -> None:
+        self.log.append(("thaw", unit))
+        if self.refuses is not None:
+            raise self.refuses
+        self.change(unit, freezer_state="running")
+
+    async def triggered_by(self, unit: str) -> list[str]:
+        return self.triggers.get(unit, [])
 
     async def stops_with(self, unit: str) -> list[str]:
         if self.refuses is not None:
@@ -239,6 +249,16 @@ class FakeExits:
         self.watched.clear()
 
 
+class FakeListeners:
+    """ports.Listeners: ``held`` are the ports that a program of that user has taken."""
+
+    def __init__(self) -> None:
+        self.held: dict[int, str] = {}
+
+    def user(self, host: str, port: int) -> str | None:
+        return self.held.get(port)
+
+
 class FakeMeter:
     """ports.Meter."""
 
@@ -279,14 +299,17 @@ class FakeJournal:
     """ports.Journal: entries that are there, entries that come, and an error to give instead."""
 
     entries: list[JournalEntry] = field(default_factory=list)
+    last_words: dict[str, list[JournalEntry]] = field(default_factory=dict)
+    """What the processes of a unit's last run said."""
     coming: asyncio.Queue[JournalEntry | None] = field(default_factory=asyncio.Queue)
     error: OSError | None = None
     followers: int = 0
 
-    async def recent(self, unit: str, lines: int) -> list[JournalEntry]:
+    async def recent(self, unit: str, lines: int, invocation: str = "") -> list[JournalEntry]:
         if self.error is not None:
             raise self.error
-        return self.entries[-lines:] if lines else []
+        entries = self.last_words.get(unit, []) if invocation else self.entries
+        return entries[-lines:] if lines else []
 
     async def follow(self, unit: str, lines: int) -> AsyncGenerator[JournalEntry]:
         if self.error is not None:

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from api.agent import five_services, running
-from incidentops_agent import remediation
+from incidentops_agent import plan
 from samples import spec
 from waiting import soon
 
@@ -59,7 +59,7 @@ async def test_each_state_gets_its_remedy(tmp_path: Path) -> None:
         assert steps == {
             "failed": ("start", "ok"),
             "hanging": ("restart", "ok"),
-            "masked": ("start", "failed"),
+            "masked": ("skip", "skipped"),
             "missing": ("skip", "skipped"),
             "starting": ("wait", "skipped"),
             "stopped": ("start", "ok"),
@@ -102,7 +102,7 @@ async def test_what_only_lacked_its_dependency_is_not_restarted(tmp_path: Path) 
 async def test_what_does_not_come_back_by_itself_is_restarted_after_a_grace(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(remediation, "RECOVERY_GRACE", 0.05)
+    monkeypatch.setattr(plan, "RECOVERY_GRACE", 0.05)
     async with running(tmp_path, down=["redis"]) as agent:
         agent.systemd.program("worker.service", answers="failed")
         await agent.in_state("worker", "unresponsive")

@@ -22,7 +22,7 @@ LAYERS = (
     "app",
     "audit upkeep",
     "audit_retention audit_verify",
-    "audit_store bus exits journal meter metrics prober system unit_journal",
+    "audit_store bus exits journal listeners meter metrics prober system unit_journal",
     "probes.http probes.postgres probes.rabbitmq probes.redis probes.worker",
     "probes.amqp",
     "credentials probes.base",
@@ -31,12 +31,14 @@ LAYERS = (
     "handlers.actions handlers.agent handlers.audit handlers.recovery handlers.services handlers.streams",
     "actions lookup openapi",
     "autorecovery remediation",
-    "recorder",
+    "remedies",
+    "planner recorder",
     "jobs",
+    "evidence",
     "engine",
     "bodies queries",
     "access answers configuration events peer polkit routes views",
-    "live reliability",
+    "live plan reliability",
     "history incident recall",
     "causes policy",
     "rules",
@@ -51,12 +53,12 @@ ISLANDS = ("cli", "bus_worker")
 ISLAND_OF = {"_pystemd": "bus_worker", "bus_records": "bus_worker"}
 
 HANDLERS = next(tuple(line.split()) for line in LAYERS if line.startswith("handlers."))
-OPERATIONS = ("actions", "autorecovery", "remediation")
+OPERATIONS = ("actions", "autorecovery", "planner", "remediation", "remedies")
 """What acts on the services."""
 
 # Only these modules of the agent may import these.
 ONLY_IN = {
-    f"{AGENT}.engine": (*OPERATIONS, "api", "app", "jobs", "lookup", "metrics", "recorder", *HANDLERS),
+    f"{AGENT}.engine": (*OPERATIONS, "api", "app", "evidence", "jobs", "lookup", "metrics", "recorder", *HANDLERS),
     "aiohttp": ("answers", "api", "bodies", "probes.http", "queries", "server", *HANDLERS),
     "aiohttp.web": ("answers", "api", "bodies", "queries", "server", *HANDLERS),
     "pika": ("probes.amqp", "probes.worker"),
@@ -71,7 +73,19 @@ ONLY_IN = {
 
 # These only compute: the same input gives the same output, always.
 PURE = (
-    *("catalogue", "causes", "chain", "edge", "history", "incident", "model", "policy", "recall", "reliability"),
+    *(
+        "catalogue",
+        "causes",
+        "chain",
+        "edge",
+        "history",
+        "incident",
+        "model",
+        "plan",
+        "policy",
+        "recall",
+        "reliability",
+    ),
     *("rules", "settings"),
 )
 IMPURE_IMPORTS = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .. import access, lookup, queries
+from .. import access, bodies, lookup, queries, views
 from ..answers import reply
 
 if TYPE_CHECKING:
@@ -12,11 +12,14 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
+    from .. import edge
     from ..actions import Actions
     from ..engine import Engine
     from ..model import Actor, Peer
 
-_CODES = {"not-installed": 409, "masked": 409, "superseded": 409, "unresponsive": 409, "not-permitted": 503}
+_CONFLICTS = ("busy", "masked", "not-installed", "plan-changed", "superseded", "unresponsive")
+"""What can't be done in the present state; all else that fails was tried."""
+PLAN_ID = r"[0-9a-f]{16}"
 
 
 class ActionHandlers:
@@ -45,8 +48,18 @@ class ActionHandlers:
         return await self._change(request, parameter, peer, "resolve")
 
     async def remediate(self, request: web.BaseRequest, _parameter: str, peer: Peer) -> web.StreamResponse:
+        wanted = await bodies.read(request, _plan)
         who = access.actor(peer)
-        return await self._run(request, lambda: self._actions.remediate(who), who)
+        return await self._run(request, lambda: self._actions.remediate(who, wanted), who)
+
+    async def plan(self, _request: web.BaseRequest, _parameter: str, _peer: Peer) -> web.StreamResponse:
+        made = await self._actions.plan()
+        return reply({
+            "plan": made.id,
+            "at": views.iso(self._engine.now()),
+            "steps": [step.view() for step in made.steps],
+            "message": "" if made.steps else "No services required remediation.",
+        })  # fmt: skip
 
     async def _change(self, request: web.BaseRequest, name: str, peer: Peer, action: str) -> web.StreamResponse:
         lookup.service(self._engine, name)
@@ -59,4 +72,8 @@ class ActionHandlers:
         key = queries.idempotency_key(request)
         answer = await self._actions.run(what, who, key, request.path)
         failed = "kind" in answer
-        return reply(answer, _CODES.get(answer["kind"], 503) if failed else 200)
+        return reply(answer, (409 if answer["kind"] in _CONFLICTS else 503) if failed else 200)
+
+
+def _plan(section: edge.Section) -> str:
+    return section.text("plan", "", pattern=PLAN_ID, wanted="the id of a plan, 16 hexadecimal digits")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from incidentops_agent import causes, rules
 from incidentops_agent.causes import Cause, Diagnosis, Remedy
-from incidentops_agent.model import ProbeOutcome, ProbeView, UnitView
+from incidentops_agent.model import JournalEntry, ProbeOutcome, ProbeSpec, ProbeView, UnitView
 from samples import ANSWERED, NOT_ASKED, NOW, active, failed, probed, spec, stopped
 
 REFUSED = probed(ProbeOutcome.FAILED, "connection refused", failures=2)
@@ -34,7 +37,7 @@ def diagnose(
 # What systemd says, what the probe says, the cause, and a part of its sentence.
 TABLE: list[tuple[UnitView | None, ProbeView, Cause, str]] = [
     (None, NOT_ASKED, Cause.UNKNOWN, "systemd has not answered yet"),
-    (stopped(), NOT_ASKED, Cause.STOPPED, "stopped"),
+    (stopped(), NOT_ASKED, Cause.STOPPED, "it is stopped"),
     (EXITED, NOT_ASKED, Cause.EXITED, "exited with status 1"),
     (failed(result="protocol"), NOT_ASKED, Cause.EXITED, "start-up protocol"),
     (failed(), NOT_ASKED, Cause.KILLED, "killed by SIGKILL"),
@@ -169,3 +172,41 @@ def test_whatever_is_seen_has_one_cause_and_a_sentence_or_is_healthy(seen: Any) 
     if found is not None:
         assert found.sentence
         assert "\n" not in found.sentence
+
+
+def test_the_table_in_the_readme_is_what_is_done() -> None:
+    text = (Path(__file__).parents[3] / "agent" / "README.md").read_text().partition("## Remediation")[2]
+    rows = re.findall(r"^\| `([a-z-]+)` \| .+ \| ([a-z-]+(?: and [a-z]+)?) \|$", text, re.MULTILINE)
+    assert rows == [(cause.value, causes.remedy(cause).value) for cause in Cause]
+
+
+@pytest.mark.parametrize(
+    ("said", "line"),
+    [
+        ([], ""),
+        ([(6, "starting"), (6, "ready")], "ready"),
+        ([(6, "starting"), (6, "bind: Address already in use"), (6, "bye")], "bind: Address already in use"),
+        ([(3, "out of room"), (6, "an error is told"), (6, "bye")], "out of room"),
+        ([(6, "first error"), (6, "last error")], "last error"),
+        ([(6, "\x1b[31mcannot\tgo\non\x00")], "[31mcannot go on"),
+        ([(6, "   "), (6, "")], ""),
+        ([(6, "x" * 300)], "x" * 197 + "..."),
+    ],
+)
+def test_the_line_of_a_journal_that_says_why(said: list[tuple[int, str]], line: str) -> None:
+    assert causes.last_words([JournalEntry(NOW, priority, "redis", 7, words) for priority, words in said]) == line
+
+
+def test_where_a_service_listens_by_its_probe() -> None:
+    local: dict[str, str | int | float | bool] = {"host": "127.0.0.1", "port": 6379}
+    table: list[tuple[str, dict[str, str | int | float | bool], tuple[str, int] | None]] = [
+        ("redis", local, ("127.0.0.1", 6379)),
+        ("postgres", {"host": "/var/run/postgresql", "port": 5432}, None),
+        ("postgres", {"host": "localhost", "port": 5432}, ("localhost", 5432)),
+        ("http", local, None),
+        ("worker", local, None),
+        ("none", {}, None),
+    ]
+    for kind, options, at in table:
+        probe = ProbeSpec(kind, options=options)
+        assert causes.listens_at(replace(spec(), probe=probe)) == at

@@ -111,7 +111,7 @@ def test_the_lists_in_the_rule_are_the_catalogue() -> None:
     found = dict(re.findall(r"var (\w+) = (\[.*\]);", text))
     assert json.loads(found["units"]) == ["a.service", "c\\x2d.service"]
     assert json.loads(found["patterns"]) == ["^b@[A-Za-z0-9:_.-]+\\.service$"]
-    assert json.loads(found["verbs"]) == ["ref", "reset-failed", "restart", "start", "stop"]
+    assert json.loads(found["verbs"]) == ["ref", "reset-failed", "restart", "start", "stop", "thaw"]
     assert 'subject.user !== "incidentops"' in text
 
 

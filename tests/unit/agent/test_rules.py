@@ -108,19 +108,6 @@ def test_signals_have_their_names() -> None:
     assert all(rules.signal_name(number).startswith("SIG") for number in signal.valid_signals() if 0 < number < 32)
 
 
-def test_every_state_has_its_remedy() -> None:
-    assert {state: rules.remediation_action(state) for state in State} == {
-        State.HEALTHY: "none",
-        State.STARTING: "wait",
-        State.STOPPING: "start",
-        State.STOPPED: "start",
-        State.FAILED: "start",
-        State.UNRESPONSIVE: "restart",
-        State.NOT_INSTALLED: "skip",
-        State.UNKNOWN: "skip",
-    }
-
-
 UNITS = st.builds(
     UnitView,
     unit=st.just("redis.service"),
