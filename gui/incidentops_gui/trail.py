@@ -1,11 +1,14 @@
-"""The audit trail: its rows, typed, and the table of them that the window shows."""
+"""The audit trail: its rows and what can be asked of it, typed by the same rules as wire.py."""
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+from . import wording
 from .fields import Fields, WireError
 
 if TYPE_CHECKING:
@@ -13,6 +16,8 @@ if TYPE_CHECKING:
 
 PAGE = 100
 """Rows that are read at a time."""
+LONG = 60
+"""Letters of a detail that are shown in a row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +75,12 @@ def rows(value: Any) -> tuple[Row, ...]:
     return tuple(_row(one, f"[{index}]") for index, one in enumerate(value))
 
 
+NAME = re.compile(r"[a-z][a-z0-9-]{0,63}")
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which rows: each filter is empty for all. ``since`` is an ISO 8601 instant."""
+    """Which rows: a filter that is empty takes all. ``action`` begins a name, ``since`` is an ISO 8601 instant."""
 
     service: str = ""
     user: str = ""
@@ -80,18 +88,30 @@ class Wanted:
     incident: str = ""
     since: str = ""
 
-    def query(self, before: int | None = None) -> str:
-        """The path and query that ask for a page; ``before`` is the last row that is known."""
+    @property
+    def sensible(self) -> bool:
+        """Whether there can be such rows: the agent refuses what can't be the name of an action."""
+        return not self.action or NAME.fullmatch(self.action) is not None
+
+    def _filters(self) -> dict[str, str]:
         given = {
-            "limit": str(PAGE),
-            "before": str(before) if before is not None else "",
             "service": self.service,
             "user": self.user,
-            "action": self.action,
+            "action": f"{self.action}*" if self.action else "",
             "incident": self.incident,
             "since": self.since,
         }
-        return f"/audit?{urlencode({key: value for key, value in given.items() if value})}"
+        return {key: value for key, value in given.items() if value}
+
+    def page(self, before: int | None = None) -> str:
+        """The path and query that ask for a page; ``before`` is the last row that is known."""
+        more = {"before": str(before)} if before is not None else {}
+        return f"/audit?{urlencode({'limit': str(PAGE), **more, **self._filters()})}"
+
+    def export(self) -> str:
+        """The path and query that ask for all of them."""
+        filters = urlencode(self._filters())
+        return f"/audit/export?{filters}" if filters else "/audit/export"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +128,40 @@ def verdict(value: Any) -> Verdict:
     """The answer of GET /audit/verify."""
     fields = Fields(value, "")
     problem = fields.section_or_none("problem")
-    bad = problem.whole_or("seq") if problem is not None else None
-    sentence = problem.text_or("message") if problem is not None else ""
     return Verdict(
-        fine=fields.flag("ok"),
+        fine=fields.flag("verified"),
         rows=fields.whole_or("rows"),
-        bad=bad,
-        sentence=sentence or fields.text_or("message"),
+        bad=problem.whole_or("seq") if problem is not None else None,
+        sentence=fields.text_or("message"),
     )
+
+
+def said(row: Row) -> str:
+    """What a row says, in a line: its sentence, else what is known of it."""
+    detail = ", ".join(f"{key} {_short(value)}" for key, value in row.detail.items() if value not in ("", None))
+    parts = [row.sentence, row.reason, detail if not row.sentence else ""]
+    return " · ".join(part for part in parts if part)
+
+
+def _short(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= LONG else f"{text[: LONG - 1]}…"
+
+
+def full(row: Row) -> str:
+    """Everything about a row as text."""
+    rows = [
+        ("row", str(row.seq)),
+        ("at", wording.exact(row.at)),
+        ("action", f"{row.action} ({row.phase})"),
+        ("service", row.service),
+        ("by", f"{row.user}, {row.program or 'unknown program'} (pid {row.pid}), over {row.door}"),
+        ("outcome", row.outcome),
+        ("reason", row.reason),
+        ("sentence", row.sentence),
+        ("took", f"{row.duration:.3f} s" if row.duration is not None else ""),
+        ("incident", row.incident),
+        ("detail", json.dumps(row.detail, ensure_ascii=False) if row.detail else ""),
+        ("action id", row.action_id),
+    ]
+    return "\n".join(f"{key + ':':<11}{value}" for key, value in rows if value)

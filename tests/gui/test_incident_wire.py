@@ -73,7 +73,12 @@ def test_a_plan_that_changed_says_how() -> None:
 def test_audit_rows_and_the_next_page() -> None:
     rows = trail.rows(answer("audit"))
     assert (rows[0].user, rows[0].incident, rows[0].detail["cause"]) == ("incidentops", "5f1c09ab", "dependency-down")
-    assert trail.Wanted(user="alice & bob").query(5) == "/audit?limit=100&before=5&user=alice+%26+bob"
+    wanted = trail.Wanted(user="alice & bob", action="st")
+    assert wanted.page(5) == "/audit?limit=100&before=5&user=alice+%26+bob&action=st%2A"
+    assert wanted.export() == "/audit/export?user=alice+%26+bob&action=st%2A"
+    assert not trail.Wanted(action="no such; thing").sensible
+    assert trail.said(rows[1]) == "cause killed"
+    assert "by:        alice, incidentops (pid 4242), over unix" in trail.full(rows[2])
 
 
 def test_the_stream_brings_incidents_and_touches_their_cards() -> None:

@@ -108,17 +108,29 @@ def test_automatic_recovery_is_turned_on_with_an_end_and_off(desk: Desk, agent: 
     assert agent.posts()[0].json == {"mode": "auto", "seconds": 3600}
     agent.change("redis", recovery="auto (idle)", auto=auto("idle"))
     desk.until(lambda: figure(desk, "redis") == "auto (idle)")
-    press(desk, "redis", "Automatic recovery o&ff")
+    dialog = press(desk, "redis", "A&utomatic recovery…")
+    desk.click(dialog.stop)
     desk.until(lambda: gone(desk))
-    assert agent.posts()[1].json == {"mode": "manual"}
+    assert agent.posts()[1].json == {"mode": "manual", "seconds": 3600}
+    agent.answers["DELETE /recovery/redis"] = (200, {"service": "redis"})
+    dialog = press(desk, "redis", "A&utomatic recovery…")
+    assert isinstance(dialog, RecoveryDialog)
+    desk.click(dialog.reset)
+    desk.until(lambda: gone(desk))
+    assert agent.requests[-1].method == "DELETE"
 
 
 def test_what_the_agent_refuses_stays_in_the_dialog(desk: Desk, agent: FakeAgent) -> None:
-    agent.answers["POST /maintenance/redis"] = (400, {"kind": "bad-body", "message": "cannot: reason is empty"})
+    agent.answers["POST /maintenance/redis"] = (
+        400,
+        {"kind": "malformed", "message": "cannot take the body: too long"},
+    )
     desk.live()
     dialog = press(desk, "redis", "&Maintenance…")
+    assert not dialog.go.isEnabled()
+    dialog.reason.setText("new disk")
     desk.click(dialog.go)
-    desk.until(lambda: dialog.said.text() == "cannot: reason is empty")
+    desk.until(lambda: dialog.said.text() == "cannot take the body: too long")
     assert dialog.go.isEnabled()
     del agent.answers["POST /maintenance/redis"]
     desk.click(dialog.go)

@@ -28,6 +28,8 @@ KEYS = (
     ("Ctrl+Shift+M", marked("Maintenance of the card's service")),
     ("Ctrl+Shift+A", marked("Automatic recovery of the card's service")),
     ("Ctrl+I", marked("Incidents")),
+    ("Ctrl+M", marked("Dependencies, as they are now")),
+    ("Ctrl+L", marked("Audit trail")),
     ("Ctrl+Shift+P", marked("Remediation plan: what it would do")),
     ("Ctrl+H", marked("Choose a host")),
     ("?, F1", marked("This sheet")),

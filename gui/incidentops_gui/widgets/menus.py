@@ -122,6 +122,8 @@ class Menus(QObject):
         first.setShortcut(QKeySequence("Ctrl+Shift+F"))
         menu.addSeparator()
         self._add(menu, tr("&Incidents…"), ["Ctrl+I"], lambda: window.rooms.incidents())
+        self._add(menu, tr("Depe&ndencies…"), ["Ctrl+M"], lambda: window.rooms.graph())
+        self._add(menu, tr("A&udit trail…"), ["Ctrl+L"], lambda: window.rooms.trail())
         menu.addSeparator()
         group = QActionGroup(self)
         words = (

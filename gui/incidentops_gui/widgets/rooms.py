@@ -10,8 +10,10 @@ if TYPE_CHECKING:
     from ..answers import Remediation
     from ..reducer import Changes
     from ..session import Session
+    from .graph import GraphWindow
     from .incidents import IncidentsWindow
     from .plan import PlanWindow
+    from .trail import TrailWindow
     from .upkeep import Upkeep
     from .window import Window
 
@@ -96,11 +98,37 @@ class Rooms(QObject):
 
         def make() -> IncidentsWindow:
             made = IncidentsWindow(self._session, self._window)
+            made.trailed.connect(self.trail)
             made.read()
             return made
 
         room: IncidentsWindow = self._room("incidents", make)
         room.want(name)
+        return room
+
+    def graph(self) -> GraphWindow:
+        """Who needs whom."""
+        from .graph import GraphWindow
+
+        def make() -> GraphWindow:
+            made = GraphWindow(self._session, self._window)
+            made.opened.connect(self._window.open_service)
+            return made
+
+        room: GraphWindow = self._room("graph", make)
+        return room
+
+    def trail(self, incident: str = "") -> TrailWindow:
+        """The audit trail; with the id of an incident, what belongs to that."""
+        from .trail import TrailWindow
+
+        def make() -> TrailWindow:
+            made = TrailWindow(self._session, self._window)
+            made.opened.connect(self.incidents)
+            return made
+
+        room: TrailWindow = self._room("trail", make)
+        room.want(incident)
         return room
 
     def _on_changes(self, changes: Changes) -> None:

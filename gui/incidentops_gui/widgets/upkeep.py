@@ -34,10 +34,7 @@ def fill(menu: QMenu, service: Service, wanted: Callable[[str], None]) -> None:
         menu.addAction(tr("&End the maintenance"), lambda: wanted("maintenance-end"))
     else:
         menu.addAction(tr("&Maintenance…"), lambda: wanted("maintenance"))
-    if service.auto is not None:
-        menu.addAction(tr("Automatic recovery o&ff"), lambda: wanted("recovery-off"))
-    else:
-        menu.addAction(tr("A&utomatic recovery…"), lambda: wanted("recovery"))
+    menu.addAction(tr("A&utomatic recovery…"), lambda: wanted("recovery"))
 
 
 class Upkeep(QObject):
@@ -49,7 +46,7 @@ class Upkeep(QObject):
         self._window = window
 
     def change(self, what: str, service: str) -> UpkeepDialog | None:
-        """``what``: maintenance, maintenance-end, recovery, recovery-off or recovery-reset."""
+        """``what``: maintenance, maintenance-end or recovery."""
         state = self._session.store.state
         card = state.cards.get(service)
         if card is None or self._session.commands.read_only or not state.connection.live:
@@ -60,7 +57,7 @@ class Upkeep(QObject):
         else:
             dialog = RecoveryDialog(self._session, card.service, self._window)
         dialog.show()
-        if what == "maintenance-end" or what == "recovery-off":
+        if what == "maintenance-end":
             dialog.end()
         return dialog
 
@@ -95,6 +92,7 @@ class UpkeepDialog(QDialog):
         self.go = Button("", "primary", self)
         self.go.setDefault(True)
         self.go.clicked.connect(self.begin)
+        self._inputs: list[QWidget] = [self.go, self.stop, self.duration, self.reason]
         self._names = {self.duration: label(self, 0.95), self.reason: label(self, 0.95)}
         self._build()
         ink(self.about, "muted")
@@ -110,11 +108,11 @@ class UpkeepDialog(QDialog):
             grid.addWidget(name, row, 0)
             grid.addWidget(widget, row, 1)
         grid.setColumnStretch(1, 1)
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.stop)
-        buttons.addStretch(1)
-        buttons.addWidget(self.cancel)
-        buttons.addWidget(self.go)
+        self.buttons = QHBoxLayout()
+        self.buttons.addWidget(self.stop)
+        self.buttons.addStretch(1)
+        self.buttons.addWidget(self.cancel)
+        self.buttons.addWidget(self.go)
         column = QVBoxLayout(self)
         column.setContentsMargins(20, 18, 20, 16)
         column.setSpacing(12)
@@ -122,7 +120,7 @@ class UpkeepDialog(QDialog):
         column.addWidget(self.about)
         column.addLayout(grid)
         column.addWidget(self.said)
-        column.addLayout(buttons)
+        column.addLayout(self.buttons)
         self.setMinimumWidth(430)
 
     def begin(self) -> None:
@@ -136,7 +134,7 @@ class UpkeepDialog(QDialog):
         if self._asking.busy:
             return
         path = f"/{self.path}/{quote(self._service.name, safe='')}"
-        for widget in (self.go, self.stop, self.duration, self.reason):
+        for widget in self._inputs:
             widget.setEnabled(False)
         self._say(tr("Asking the agent…"), "muted")
         self._asking.act(method, path, body, lambda value: Fields(value, ""), self._on_done, self._on_refused)
@@ -147,7 +145,7 @@ class UpkeepDialog(QDialog):
     def _on_refused(self, problem: Problem) -> None:
         unknown = tr("This agent knows neither maintenance nor automatic recovery.")
         self._say(unknown if unknown_route(problem) else problem.message, "bad")
-        for widget in (self.go, self.stop, self.duration, self.reason):
+        for widget in self._inputs:
             widget.setEnabled(True)
 
     def _say(self, text: str, role: str) -> None:
@@ -175,7 +173,14 @@ class MaintenanceDialog(UpkeepDialog):
         if service.maintenance is not None:
             self.reason.setText(service.maintenance.reason)
             self.go.setText(tr("&Begin anew"))
+        self.reason.textChanged.connect(self._on_reason)
+        self._on_reason(self.reason.text())
         self.reason.setFocus()
+
+    def _on_reason(self, text: str) -> None:
+        """A window without a reason tells the others nothing: the agent takes none."""
+        self.go.setEnabled(bool(text.strip()))
+        self.go.setToolTip("" if text.strip() else tr("Say why first"))
 
     def begin(self) -> None:
         self._ask("POST", {"seconds": self.duration.currentData(), "reason": self.reason.text().strip()})
@@ -191,20 +196,23 @@ class RecoveryDialog(UpkeepDialog):
         self.setWindowTitle(tr("Automatic recovery"))
         self.title.setText(tr("Automatic recovery of {title}").format(title=service.title))
         self.about.setText(tr("When it dies it is brought back: with growing pauses, and a limited number of times."))
-        for seconds in DURATIONS[2:]:
+        for seconds in (*DURATIONS[2:], 7 * 24 * HOUR):
             self.duration.addItem(wording.seconds(seconds), seconds)
-        self.duration.addItem(tr("until it is turned off"), None)
         self.go.setText(tr("Turn &on"))
         self.stop.setText(tr("Turn o&ff"))
-        self.stop.setVisible(service.auto is not None)
+        self.reset = Button(tr("As the catalogue &says"), "quiet", self)
+        self.reset.setAutoDefault(False)
+        self.reset.setToolTip(tr("Forget what was set here: what the service's file says is in force again"))
+        self.reset.clicked.connect(super().end)
+        self._inputs.append(self.reset)
+        self.buttons.insertWidget(1, self.reset)
         self.reason.hide()
         self._names[self.reason].hide()
         self.duration.setFocus()
 
     def begin(self) -> None:
-        seconds = self.duration.currentData()
-        self._ask("POST", {"mode": "auto", **({"seconds": seconds} if seconds is not None else {})})
+        self._ask("POST", {"mode": "auto", "seconds": self.duration.currentData()})
 
     def end(self) -> None:
-        """Off: the catalogue may say auto, so it is said and not only left to it."""
-        self._ask("POST", {"mode": "manual"})
+        """Off for as long: the catalogue may say auto."""
+        self._ask("POST", {"mode": "manual", "seconds": self.duration.currentData()})
