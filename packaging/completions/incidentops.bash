@@ -15,12 +15,12 @@ _incidentops_services() {
 }
 
 _incidentops() {
-    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command='' i
+    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command='' part='' i
     local commands='status ping start stop restart remediate incident resolve logs journal events system audit maintenance recovery health'
     local options='--json --socket --url --timeout --version --help'
     COMPREPLY=()
     case $before in
-    --socket)
+    --socket | --file | --output)
         compopt -o filenames 2>/dev/null
         mapfile -t COMPREPLY < <(compgen -f -- "$word")
         return
@@ -33,7 +33,8 @@ _incidentops() {
         mapfile -t COMPREPLY < <(compgen -W '30m 1h 4h 1d' -- "$word")
         return
         ;;
-    --url | --timeout | --limit | --lines | -n | --reason) return ;;
+    --url | --timeout | --limit | --lines | -n | --reason | --user | --action | --incident) return ;;
+    --since | --until | --before | --head) return ;;
     esac
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
@@ -45,10 +46,23 @@ _incidentops() {
             ;;
         esac
     done
+    for ((i++; i < COMP_CWORD; i++)); do
+        case $command:${COMP_WORDS[i]} in
+        audit:list | audit:verify | audit:export | audit:checkpoint) part=${COMP_WORDS[i]} ;;
+        esac
+    done
     if [[ $word == -* ]]; then
         case $command in
         stop) options+=' --yes' ;;
-        audit) options+=' --service --limit' ;;
+        audit)
+            case $part in
+            verify) options+=' --head --file' ;;
+            checkpoint) options+=' --before --yes' ;;
+            *) options+=' --service --user --action --incident --since --until' ;;&
+            export) options+=' --output' ;;
+            *) options+=' --limit' ;;
+            esac
+            ;;
         journal) options+=' --follow --lines' ;;
         maintenance) options+=' --for --reason --end' ;;
         recovery) options+=' --for' ;;
@@ -61,6 +75,7 @@ _incidentops() {
     status | ping | start | stop | restart)
         mapfile -t COMPREPLY < <(compgen -W "$(_incidentops_services)" -- "$word")
         ;;
+    audit) [[ $part ]] || mapfile -t COMPREPLY < <(compgen -W 'list verify export checkpoint' -- "$word") ;;
     recovery)
         if [[ $before == "$command" || $before == -* ]]; then
             mapfile -t COMPREPLY < <(compgen -W "$(_incidentops_services)" -- "$word")

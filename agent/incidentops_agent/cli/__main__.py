@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-READERS = ("status", "logs", "system", "audit", "health")
+READERS = ("status", "logs", "system", "health")
 
 
 def command(options: Options) -> tuple[Callable[[Options, Client], int], float]:
@@ -27,6 +27,10 @@ def command(options: Options) -> tuple[Callable[[Options, Client], int], float]:
         from . import watching
 
         return getattr(watching, options.command), READING
+    if options.command == "audit":
+        from . import trail
+
+        return trail.audit, READING if options.part in (None, "list") else ACTING
     if options.command in ("maintenance", "recovery"):
         from . import setting
 

@@ -112,9 +112,11 @@ def _unix_problem(path: str, error: Exception) -> UnreachableError | SocketDenie
 class Answer:
     """The head of an answer, and a connection from which the body comes."""
 
-    def __init__(self, status: int, length: int | None, rest: bytes) -> None:
+    def __init__(self, status: int, fields: Mapping[bytes, bytes], rest: bytes) -> None:
+        length = fields.get(b"content-length", b"")
         self.status = status
-        self.length = length
+        self.fields = fields
+        self.length = int(length) if length.isdigit() else None
         self.rest = rest
 
 
@@ -188,19 +190,36 @@ class Client:
             answer = self._request(sock, "GET", path, headers, None)
             if answer.status != 200:
                 raise RefusalError(answer.status, self._object(self._body(sock, answer, time.monotonic())))
-            sock.settimeout(silence)
-            chunk = answer.rest
-            while True:
-                if chunk:
-                    yield chunk
-                try:
-                    chunk = sock.recv(CHUNK)
-                except TimeoutError as error:
-                    raise UnreachableError(f"the agent has said nothing for {silence:g} s") from error
-                except OSError as error:
-                    raise self._broken(error) from error
-                if not chunk:
-                    return
+            yield from self._pieces(sock, answer, silence)
+
+    def download(self, path: str, take: Callable[[bytes], None]) -> Mapping[bytes, bytes]:
+        """Give an answer of any length to ``take``, piece by piece; the fields of its head, in lower case.
+
+        Raises:
+            CliError: it can't be had, or nothing came for ``timeout`` seconds.
+        """
+        with self.endpoint.connect(self.timeout) as sock:
+            answer = self._request(sock, "GET", path, {}, None)
+            if answer.status != 200:
+                raise RefusalError(answer.status, self._object(self._body(sock, answer, time.monotonic())))
+            for piece in self._pieces(sock, answer, self.timeout):
+                take(piece)
+        return answer.fields
+
+    def _pieces(self, sock: socket.socket, answer: Answer, silence: float) -> Iterator[bytes]:
+        sock.settimeout(silence)
+        chunk = answer.rest
+        while True:
+            if chunk:
+                yield chunk
+            try:
+                chunk = sock.recv(CHUNK)
+            except TimeoutError as error:
+                raise UnreachableError(f"the agent has said nothing for {silence:g} s") from error
+            except OSError as error:
+                raise self._broken(error) from error
+            if not chunk:
+                return
 
     # -- one request
 
@@ -263,8 +282,7 @@ class Client:
         if not version.startswith(b"HTTP/1.") or not status[:3].isdigit() or not 200 <= int(status[:3]) < 600:
             raise self._stranger()
         fields = {name.strip().lower(): value.strip() for name, _, value in (line.partition(b":") for line in lines)}
-        length = fields.get(b"content-length", b"")
-        return Answer(int(status[:3]), int(length) if length.isdigit() else None, rest)
+        return Answer(int(status[:3]), fields, rest)
 
     def _await(self, sock: socket.socket, began: float, waiting: Callable[[float], None] | None) -> None:
         """Wait until something can be read, telling the seconds meanwhile; TimeoutError when it takes too long."""

@@ -63,6 +63,16 @@ class Options(argparse.Namespace):
     follow = False
     service: str | None = None
     services: tuple[str, ...] = ()
+    part: str | None = None
+    user: str | None = None
+    action: str | None = None
+    incident: str | None = None
+    since: str | None = None
+    until: str | None = None
+    before: str = ""
+    head: str | None = None
+    file: str | None = None
+    output: str | None = None
     seconds: float | None = None
     reason: str | None = None
     end = False
@@ -124,6 +134,28 @@ def _name(text: str) -> str:
     return text
 
 
+def _text(text: str) -> str:
+    if not text:
+        raise argparse.ArgumentTypeError("it can't be empty")
+    return text
+
+
+def _moment(text: str) -> str:
+    """A time (of this machine, where it names no zone) or how long ago it was, as ISO 8601 in UTC."""
+    from datetime import UTC, datetime, timedelta  # only who names a time waits for it
+
+    number, unit = text[:-1], text[-1:]
+    try:
+        if number.isascii() and number.isdigit() and unit in UNITS:
+            found = datetime.now(UTC) - timedelta(seconds=int(number) * UNITS[unit])
+        else:
+            found = datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError):
+        sentence = f"{text!r} is no time such as 2026-11-23T10:00 or 2026-11-23, nor one that was 30m, 2h or 7d ago"
+        raise argparse.ArgumentTypeError(sentence) from None
+    return found.isoformat().replace("+00:00", "Z")
+
+
 def _common() -> argparse.ArgumentParser:
     """The options that every word takes; without defaults, so that those given before the word are not lost."""
     made = argparse.ArgumentParser(
@@ -145,6 +177,46 @@ def _common() -> argparse.ArgumentParser:
     return made
 
 
+def _word(
+    words: argparse._SubParsersAction[argparse.ArgumentParser], common: argparse.ArgumentParser, name: str, text: str
+) -> argparse.ArgumentParser:
+    return words.add_parser(
+        name,
+        help=text,
+        description=text[0].upper() + text[1:] + ".",
+        parents=[common],
+        formatter_class=_Formatter,
+        argument_default=argparse.SUPPRESS,
+        allow_abbrev=False,
+    )
+
+
+def _audit(made: argparse.ArgumentParser, common: argparse.ArgumentParser) -> None:
+    parts = made.add_subparsers(dest="part", metavar="PART", prog="incidentops audit")
+    shown = _word(parts, common, "list", "show who did what, newest first; the same as without any PART")
+    verify = _word(parts, common, "verify", "say whether the audit trail is as it was written, else the first bad row")
+    export = _word(parts, common, "export", "write the audit trail as JSON, one row a line, with its hashes")
+    checkpoint = _word(parts, common, "checkpoint", "remove the oldest rows, signed off by you")
+    for one in (made, shown, export):
+        one.add_argument("--service", metavar="SERVICE", type=_name, help="only what was done to this service")
+        one.add_argument("--user", metavar="NAME", type=_text, help="only what this user did")
+        one.add_argument("--action", metavar="NAMES", type=_text, help="only these actions, such as stop,breaker-*")
+        one.add_argument("--incident", metavar="ID", type=_text, help="only what belongs to this incident")
+        one.add_argument(
+            "--since", metavar="TIME", type=_moment, help="such as 2026-11-23T10:00, or 2h for two hours ago"
+        )
+        one.add_argument("--until", metavar="TIME", type=_moment, help="up to, and without, this time")
+    for one in (made, shown):
+        one.add_argument("--limit", metavar="N", type=_actions, help="at most so many actions (default: 20)")
+    verify.add_argument("--head", metavar="SEQ:HASH", help="a head that was kept: nothing after it was cut off")
+    verify.add_argument("--file", metavar="FILE", help="verify this export, without an agent; - for standard input")
+    export.add_argument("--output", metavar="FILE", help="write to this file, which is there only when it is whole")
+    checkpoint.add_argument(
+        "--before", metavar="TIME", type=_moment, required=True, help="such as 2026-01-01, or 90d for 90 days ago"
+    )
+    checkpoint.add_argument("-y", "--yes", action="store_true", help="don't ask")
+
+
 def parser() -> argparse.ArgumentParser:
     common = _common()
     made = argparse.ArgumentParser(
@@ -158,15 +230,7 @@ def parser() -> argparse.ArgumentParser:
     words = made.add_subparsers(dest="command", metavar="COMMAND", required=True, prog="incidentops")
 
     def word(name: str, text: str) -> argparse.ArgumentParser:
-        return words.add_parser(
-            name,
-            help=text,
-            description=text[0].upper() + text[1:] + ".",
-            parents=[common],
-            formatter_class=_Formatter,
-            argument_default=argparse.SUPPRESS,
-            allow_abbrev=False,
-        )
+        return _word(words, common, name, text)
 
     word("status", "show the services and their states").add_argument(
         "services", nargs="*", metavar="SERVICE", type=_name
@@ -194,9 +258,7 @@ def parser() -> argparse.ArgumentParser:
     journal.add_argument("-n", "--lines", metavar="N", type=_lines, help="so many lines (default: 100)")
     word("events", "show what happens, as it happens, until interrupted")
     word("system", "show CPU, memory, disk, load and pressure of the machine")
-    audit = word("audit", "show who did what, newest first")
-    audit.add_argument("--service", metavar="SERVICE", type=_name, help="only what was done to this service")
-    audit.add_argument("--limit", metavar="N", type=_actions, help="at most so many actions (default: 20)")
+    _audit(word("audit", "show who did what, newest first, or verify, export or shorten the audit trail"), common)
     maintenance = word("maintenance", "keep automatic recovery from a service for some time, or show that")
     maintenance.add_argument("service", metavar="SERVICE", type=_name)
     maintenance.add_argument(

@@ -13,14 +13,10 @@ from .terminal import Style, clean
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from typing import Any
+    from collections.abc import Iterable
 
     from .client import Client
     from .options import Options
-
-PAGE = 1000
-"""Rows of the audit trail that the agent gives at once."""
 
 
 def show(lines: Iterable[str]) -> None:
@@ -64,21 +60,3 @@ def health(options: Options, client: Client) -> int:
     answer = client.get("/health")
     show([json.dumps(answer)] if options.json else render.health(answer))
     return OK if answer.get("status") == "ok" else FAILED
-
-
-def audit(options: Options, client: Client) -> int:
-    """The newest actions. An action has two rows in the trail: a table shows it once, --json gives the rows."""
-    query = f"&service={quoted(options.service)}" if options.service else ""
-    if options.json:
-        print(json.dumps(client.get(f"/audit?limit={options.limit}{query}")))
-        return OK
-    rows: list[Mapping[str, Any]] = []
-    before, size = "", min(2 * options.limit + 2, PAGE)
-    while len(render.actions(rows)) <= options.limit:
-        page = client.get(f"/audit?limit={size}{query}{before}")
-        rows += page
-        if len(page) < size:
-            break
-        before = f"&before={page[-1]['seq']}"
-    show(render.audit(render.actions(rows)[: options.limit], datetime.now().astimezone(), Style.of(sys.stdout)))
-    return OK

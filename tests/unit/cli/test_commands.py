@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 import pytest
-from incidentops_agent.cli import reading, watching
+from incidentops_agent.cli import trail, watching
 
 from .conftest import HERE, FakeAgent, Handler, Run, answer_file
 
@@ -255,7 +255,7 @@ def test_audit_shows_each_action_once(agent: FakeAgent, run: Run) -> None:
 
 
 def test_audit_asks_for_more_until_it_has_enough(agent: FakeAgent, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "PAGE", 4)
+    monkeypatch.setattr(trail, "PAGE", 4)
     rows = answer_file("audit.json")
     agent.on("GET", "/audit?limit=4&service=redis", rows[:4])
     agent.on("GET", "/audit?limit=4&service=redis&before=6", rows[4:])

@@ -37,6 +37,15 @@ def words(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]
     return {}
 
 
+def nested(parser: argparse.ArgumentParser, before: str = "") -> dict[str, argparse.ArgumentParser]:
+    """The commands of a parser and theirs, by all their words."""
+    found = {}
+    for word, made in words(parser).items():
+        found[before + word] = made
+        found |= nested(made, f"{before}{word} ")
+    return found
+
+
 def flags(*parsers: argparse.ArgumentParser) -> set[str]:
     found = {flag for parser in parsers for action in parser._actions for flag in action.option_strings}
     return {flag for flag in found if flag.startswith("--")}
@@ -74,8 +83,8 @@ def test_references_between_the_pages_lead_somewhere() -> None:
 
 def test_every_command_and_option_of_the_command_line() -> None:
     parser = options.parser()
-    commands = words(parser)
-    assert not missing("incidentops.1", [rf"^\.It Cm {word}\b" for word in commands])
+    commands = nested(parser)
+    assert not missing("incidentops.1", [rf"^\.It Cm {word.replace(' ', '( Op Cm)? ')}\b" for word in commands])
     assert not missing("incidentops.1", [rf"^\.It .*Fl {flag[1:]}\b" for flag in flags(parser, *commands.values())])
 
 
@@ -147,8 +156,14 @@ def test_completion_of_commands() -> None:
 def test_completion_of_options() -> None:
     parser = options.parser()
     assert set(complete("incidentops --")) == flags(parser)
-    for word, made in words(parser).items():
+    for word, made in nested(parser).items():
         assert set(complete(f"incidentops {word} --")) == flags(made)
+
+
+def test_completion_of_parts() -> None:
+    assert complete("incidentops audit ") == ["list", "verify", "export", "checkpoint"]
+    assert complete("incidentops --json audit --service redis v") == ["verify"]
+    assert complete("incidentops audit verify ") == []
 
 
 def test_completion_of_services(program: dict[str, str]) -> None:
