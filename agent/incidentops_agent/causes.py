@@ -102,6 +102,15 @@ _BY_RESULT = {
     "exec-condition": Cause.CONDITION_UNMET,
 }
 
+# Restart=, and the results after which it makes systemd start a unit again: systemd.service(5), the table at Restart=.
+_RESTARTED = {
+    "always": tuple(_BY_RESULT),
+    "on-failure": ("exit-code", "signal", "core-dump", "timeout", "watchdog", "oom-kill"),
+    "on-abnormal": ("signal", "core-dump", "timeout", "watchdog", "oom-kill"),
+    "on-abort": ("signal", "core-dump"),
+    "on-watchdog": ("watchdog",),
+}
+
 # The failures that a missing dependency explains: who was killed or hit its start limit is told so in any case.
 _EXPLAINED_BY_DEPENDENCY = (Cause.EXITED, Cause.TIMEOUT)
 
@@ -195,6 +204,8 @@ def _by_run(unit: UnitView, health: Health, main_exited: bool) -> tuple[Cause, s
         if main_exited:
             return Cause.STOPPING, health.reason
         return (Cause.STARTING if health.state is State.STARTING else Cause.UNRESPONSIVE), health.reason
+    if unit.sub_state.endswith("-before-auto-restart"):
+        return Cause.RESTARTING, "systemd is about to restart it by itself"
     if unit.active_state == "activating":
         return (Cause.STARTING if rules.is_starting(unit) else Cause.RESTARTING), health.reason
     if unit.active_state == "deactivating":
@@ -204,10 +215,21 @@ def _by_run(unit: UnitView, health: Health, main_exited: bool) -> tuple[Cause, s
         return (Cause.CONDITION_UNMET, health.reason) if unmet else (Cause.STOPPED, "it is stopped")
     if unit.active_state not in rules.DOWN:
         return Cause.UNKNOWN, health.reason
+    if _given_up(unit):
+        times = "once" if unit.n_restarts == 1 else f"{unit.n_restarts} times"
+        why = rules.failure_reason(unit)
+        return Cause.START_LIMIT, f"systemd has restarted it {times} and gives up (start limit hit); {why}"
     cause = _BY_RESULT.get(unit.result, Cause.EXITED)
     if cause is Cause.EXITED and unit.result == "exit-code" and unit.exec_main_status in rules.NOT_BEGUN:
         cause = Cause.NOT_BEGUN
     return cause, rules.failure_reason(unit)
+
+
+def _given_up(unit: UnitView) -> bool:
+    """Whether systemd restarted it until the start limit. Result= does not say so: it goes on telling how the last run
+    ended, and only for a run that ended well it is start-limit-hit."""
+    again = _RESTARTED.get(unit.restart_policy, ())
+    return unit.active_state == "failed" and unit.n_restarts > 0 and unit.result in again
 
 
 def _evidence(unit: UnitView, probe: ProbeView, main_exited: bool) -> tuple[str, ...]:
@@ -226,7 +248,7 @@ def _evidence(unit: UnitView, probe: ProbeView, main_exited: bool) -> tuple[str,
     if unit.freezer_state != "running":
         facts.append(f"FreezerState={unit.freezer_state}")
     if unit.n_restarts:
-        facts.append(f"NRestarts={unit.n_restarts}")
+        facts += [f"Restart={unit.restart_policy}", f"NRestarts={unit.n_restarts}"]
     if main_exited:
         facts.append(f"kernel: main process {unit.main_pid} is gone")
     if probe.last.outcome is ProbeOutcome.FAILED:

@@ -204,6 +204,8 @@ class Jobs:
             assert isinstance(error, BusError)
             return replace(_of(error), job_id=job.job_id)
         done = job.done.result()
+        if done.result == "failed" and not fresh and unit is not None and unit.active_state == "failed":
+            return Outcome("failed", rules.START_LIMIT_HIT, "start-limit", done.job_id)
         if done.result != "done":
             reason = f"the job ended as {done.result!r}"
             if done.result == "frozen":

@@ -103,9 +103,8 @@ class Remedies:
         if service.unit is not None and service.unit.freezer_state != "running":
             with contextlib.suppress(BusError):  # killed while it was frozen: the next run would be frozen too
                 await self._bus.thaw(service.unit_name)
-        before = service.unit.invocation_id if service.unit else ""
         result = await self._jobs.perform(service, "restart" if action is Remedy.RESTART else "start")
-        if self._was_refused(service, before, result):
+        if result.kind == "start-limit":  # this start was the first to hit it
             with contextlib.suppress(BusError):
                 await self._bus.reset_failed(service.unit_name)
             return Treatment(Remedy.RESET_AND_START, await self._jobs.perform(service, "start"))
@@ -117,10 +116,3 @@ class Remedies:
         return replace(
             result, reason=f"{reason}, so it was restarted" + (f": {result.reason}" if result.reason else "")
         )
-
-    @staticmethod
-    def _was_refused(service: Service, before: str, result: Outcome) -> bool:
-        """Whether systemd did not even try because of the start limit, which this start was the first to hit."""
-        unit = service.unit
-        failed = result.outcome == "failed" and unit is not None and unit.result == "start-limit-hit"
-        return failed and unit is not None and unit.invocation_id == before

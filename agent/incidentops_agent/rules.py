@@ -20,10 +20,12 @@ FAILURES_UNTIL_UNRESPONSIVE = 2
 START_GRACE = 10.0
 """Seconds that a unit may be active before probes that never succeeded make it unresponsive."""
 
+START_LIMIT_HIT = "it was started too often in a short time and systemd refuses to go on (start limit hit)"
+
 _RESULTS = {
     "timeout": "a start or stop took longer than systemd allows",
     "oom-kill": "the kernel killed it because memory ran out",
-    "start-limit-hit": "it was started too often in a short time and systemd refuses to go on (start limit hit)",
+    "start-limit-hit": START_LIMIT_HIT,
     "watchdog": "it stopped answering systemd's watchdog",
     "resources": "systemd could not give it what it needs to run (resources)",
     "protocol": "it did not follow the start-up protocol of its unit type",

@@ -52,7 +52,7 @@ async def test_each_state_gets_its_remedy(tmp_path: Path) -> None:
         await agent.in_state("starting", "starting")
         await agent.in_state("hanging", "unresponsive")
         remedied = asyncio.create_task(agent.post("/remediate"))
-        await agent.busy("hanging", "remediate")
+        await soon(lambda: ("restart", "hanging.service") in agent.systemd.log)
         agent.systemd.program("hanging.service", answers="ok")
         answer = await remedied
         steps = {step["service"]: (step["action"], step["outcome"]) for step in answer["steps"]}

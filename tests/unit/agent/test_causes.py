@@ -44,6 +44,15 @@ TABLE: list[tuple[UnitView | None, ProbeView, Cause, str]] = [
     (failed(result="core-dump", exec_main_status=11), NOT_ASKED, Cause.KILLED, "SIGSEGV and dumped core"),
     (failed(result="oom-kill"), NOT_ASKED, Cause.OUT_OF_MEMORY, "memory ran out"),
     (failed(result="start-limit-hit"), NOT_ASKED, Cause.START_LIMIT, "start limit hit"),
+    (
+        failed(restart_policy="on-failure", n_restarts=3),
+        NOT_ASKED,
+        Cause.START_LIMIT,
+        "restarted it 3 times and gives up",
+    ),
+    (failed(restart_policy="on-failure", n_restarts=0), NOT_ASKED, Cause.KILLED, "killed by SIGKILL"),
+    (failed(restart_policy="on-watchdog", n_restarts=1), NOT_ASKED, Cause.KILLED, "killed by SIGKILL"),
+    (failed(sub_state="failed-before-auto-restart"), NOT_ASKED, Cause.RESTARTING, "about to restart"),
     (failed(result="timeout"), NOT_ASKED, Cause.TIMEOUT, "longer than systemd allows"),
     (failed(result="watchdog"), NOT_ASKED, Cause.WATCHDOG, "watchdog"),
     (failed(result="exit-code", exec_main_status=203), NOT_ASKED, Cause.NOT_BEGUN, "its program can't be executed"),
@@ -92,6 +101,7 @@ def test_evidence_is_what_was_seen() -> None:
         "SubState=failed",
         "Result=signal",
         "ExecMainStatus=9 (SIGKILL)",
+        "Restart=no",
         "NRestarts=3",
     )
     found = diagnose(active(freezer_state="frozen"), REFUSED)
