@@ -13,7 +13,7 @@ from .model import Actor, Level, Peer
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from .settings import Settings
+    from .settings import Callers, Settings
 
 ROOT = 0
 LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
@@ -33,48 +33,52 @@ class Access:
         self._settings = settings
         self._wsl = wsl
 
-    def level(self, peer: Peer) -> Level:
-        """The highest level of a peer."""
-        return next(level for level in (Level.OPERATE, Level.OBSERVE, Level.ANONYMOUS) if self.allows(peer, level))
-
     def allows(self, peer: Peer, wanted: Level) -> bool:
         if wanted is Level.ANONYMOUS:
             return True
         if not self._vouched_for(peer):
             return False
         # Only who wants to act is looked up in the user database, which may be slow.
-        return wanted is Level.OBSERVE or self._operates(peer)
+        return wanted is Level.OBSERVE or any(_is_among(peer, callers) for callers in self._callers(wanted))
+
+    def _callers(self, wanted: Level) -> tuple[Callers, ...]:
+        operators, chaos = self._settings.operators, self._settings.chaos
+        return {Level.OPERATE: (operators,), Level.CHAOS: (chaos,), Level.REVERT: (operators, chaos)}[wanted]
 
     def _vouched_for(self, peer: Peer) -> bool:
         # On WSL, Windows programs come through a relay that root owns: that uid says nothing about who it is.
         return peer.uid is not None and not (self._wsl and peer.door == "tcp" and peer.uid == ROOT)
 
-    def _operates(self, peer: Peer) -> bool:
-        if peer.uid == ROOT:
-            return True
-        if peer.pid == 0:  # outside this machine's PID namespace, where its uid and groups may be somebody else's
-            return peer.uid in self._settings.outside_uids
-        return peer.uid in self._settings.operator_uids or self._in_operator_group(peer)
-
-    def who_operates(self, peer: Peer) -> str:
-        """The end of a sentence for a peer that does not: who does, where it is."""
+    def who_may(self, peer: Peer, wanted: Level) -> str:
+        """The end of a sentence for a peer that may not: who may, where it is."""
+        callers = self._callers(wanted)
         if peer.pid == 0:
-            return "from outside this machine root may, and the uids in operators.outside_uids of agent.yaml here"
-        groups = " and ".join(self._settings.operator_groups)
-        word = "groups" if len(self._settings.operator_groups) > 1 else "group"
-        return f"members of the {word} {groups} and root may" if groups else "root may"
+            key = "chaos" if wanted is Level.CHAOS else "operators"
+            return f"from outside this machine root may, and the uids in {key}.outside_uids of agent.yaml here"
+        groups = sorted({name for one in callers for name in one.groups})
+        word = "groups" if len(groups) > 1 else "group"
+        return f"members of the {word} {' and '.join(groups)} and root may" if groups else "root may"
 
-    def _in_operator_group(self, peer: Peer) -> bool:
-        if peer.uid is None:
-            return False
-        operators = set()
-        for name in self._settings.operator_groups:
-            try:
-                operators.add(grp.getgrnam(name).gr_gid)
-            except KeyError:
-                continue
-        held = set(peer.groups) if peer.door == "unix" else groups_of(peer.uid)
-        return bool(operators & held)
+
+def _is_among(peer: Peer, callers: Callers) -> bool:
+    if peer.uid == ROOT:
+        return True
+    if peer.pid == 0:  # outside this machine's PID namespace, where its uid and groups may be somebody else's
+        return peer.uid in callers.outside_uids
+    return peer.uid in callers.uids or _in_groups(peer, callers.groups)
+
+
+def _in_groups(peer: Peer, names: Sequence[str]) -> bool:
+    if peer.uid is None:
+        return False
+    wanted = set()
+    for name in names:
+        try:
+            wanted.add(grp.getgrnam(name).gr_gid)
+        except KeyError:
+            continue
+    held = set(peer.groups) if peer.door == "unix" else groups_of(peer.uid)
+    return bool(wanted & held)
 
 
 def groups_of(uid: int) -> set[int]:

@@ -34,11 +34,10 @@ _SENTENCES = {
     "start": "Service started manually",
     "stop": "Service stopped manually",
     "restart": "Service restarted manually",
-    "incident": "Incident injected: service stopped",
     "resolve": "Incident resolved: service started",
 }
 
-_VERBS = {"start": "start", "stop": "stop", "restart": "restart", "incident": "stop", "resolve": "start"}
+_VERBS = {"start": "start", "stop": "stop", "restart": "restart", "resolve": "start"}
 
 
 class Actions:
@@ -93,7 +92,7 @@ class Actions:
     # -- one service
 
     async def change(self, name: str, action: str, who: Actor) -> dict[str, Any]:
-        """Start, stop, restart, incident or resolve one service; answers when it is done and verified."""
+        """Start, stop, restart or resolve one service; answers when it is done and verified."""
         service = self._engine.services[name]
         verb = _VERBS[action]
         if action == "resolve" and service.health.state is State.UNRESPONSIVE:

@@ -14,9 +14,11 @@ from .answers import ApiError, refusal
 from .handlers.actions import ActionHandlers
 from .handlers.agent import AgentHandlers
 from .handlers.audit import AuditHandlers
+from .handlers.faults import FaultHandlers
 from .handlers.recovery import RecoveryHandlers
 from .handlers.services import ServicesHandlers
 from .handlers.streams import StreamHandlers
+from .model import Level
 from .routes import ROUTES, Route
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from .access import Access
     from .actions import Actions
     from .engine import Engine
+    from .faults import Faults
     from .model import Peer
     from .ports import Audit, Journal, Metrics, System
 
@@ -83,15 +86,18 @@ class Api:
         metrics: Metrics,
         judge: Access,
         stops_with: Callable[[str], Awaitable[list[str]]],
+        faults: Faults,
     ) -> None:
         self._metrics = metrics
         self._access = judge
         self._router = Router()
         self._streams = StreamHandlers(engine, journal)
+        acting = ActionHandlers(engine, actions)
         subjects = {
             "agent": AgentHandlers(engine, system, metrics),
             "services": ServicesHandlers(engine, audit, stops_with),
-            "actions": ActionHandlers(engine, actions),
+            "actions": acting,
+            "faults": FaultHandlers(engine, faults, acting),
             "recovery": RecoveryHandlers(engine, actions),
             "audit": AuditHandlers(engine, actions, audit),
             "streams": self._streams,
@@ -148,6 +154,6 @@ class Api:
         who = access.actor(peer)
         name = f"user {who.user}" if who.user else f"a caller that nobody vouches for ({peer.note})"
         message = f"cannot {route.method} {path[:200]}: {name} may not {route.level}"
-        if route.level == "operate":
-            message += f"; {self._access.who_operates(peer)}"
+        if route.level not in (Level.ANONYMOUS, Level.OBSERVE):
+            message += f"; {self._access.who_may(peer, route.level)}"
         raise ApiError(403, "denied", message, level=route.level.value)

@@ -23,12 +23,15 @@ from .audit import SqliteAudit
 from .bus import BusClient
 from .engine import Engine
 from .exits import PidfdExits
+from .fault_files import FaultFiles
+from .faults import Faults
 from .journal import JournalWriter
 from .listeners import KernelListeners
 from .meter import CgroupMeter
 from .metrics import AgentMetrics
 from .ports import BusError
 from .prober import ServiceProber
+from .recorder import Recorder
 from .server import Doors
 from .system import SAMPLE_INTERVAL, SystemSampler
 from .unit_journal import UnitJournal
@@ -104,6 +107,9 @@ class Agent:
         self._metrics.attach(self._engine, self._audit, self._system)
         journal = UnitJournal()
         self._actions = Actions(self._engine, self._bus, self._audit, journal, KernelListeners())
+        self._faults = Faults(
+            self._engine, self._bus, Recorder(self._engine, self._audit), FaultFiles(), access.agent_actor()
+        )
         self._wsl = access.on_wsl()
         self._api = Api(
             self._engine,
@@ -114,6 +120,7 @@ class Agent:
             self._metrics,
             Access(loaded.settings, self._wsl),
             self._bus.stops_with,
+            self._faults,
         )
         self._stopping = asyncio.Event()
         self._reload = asyncio.Event()
@@ -143,6 +150,7 @@ class Agent:
             asyncio.create_task(self._upkeep.run(), name="upkeep"),
             asyncio.create_task(self._reload_when_asked(), name="reload"),
             asyncio.create_task(self._feed_watchdog(), name="watchdog"),
+            asyncio.create_task(self._faults.watch(), name="faults"),
         ]
         try:
             await self._engine.settled(FIRST_VERDICTS)
@@ -157,6 +165,7 @@ class Agent:
         finally:
             daemon.notify("STOPPING=1")
             await self._actions.finish(LAST_ACTIONS)
+            await self._faults.finish()
             await doors.close()
             for task in tasks:
                 task.cancel()
@@ -208,6 +217,7 @@ class Agent:
             self._upkeep.use(loaded.settings.keep_days)
             specs = await self._engine.adopt(loaded.catalogue)
             self._engine.report("configuration", "")
+            self._faults.load()
             try:
                 await self._bus.watch(specs)
             except BusError as error:

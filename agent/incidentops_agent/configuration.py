@@ -44,7 +44,7 @@ def load(settings_file: Path, folders: Sequence[Path], left_out: Collection[str]
     loaded = settings.Settings()
     text = None
     if str(settings_file) in left_out:
-        loaded = settings.Settings(operator_groups=())
+        loaded = settings.Settings(settings.Callers(), settings.Callers())
     else:
         text = _read(settings_file, problems)
     if text is not None:

@@ -195,6 +195,11 @@ class Engine:
         service.busy = busy
         self._update(service)
 
+    def set_fault(self, service: Service, fault: dict[str, Any] | None) -> None:
+        if service.fault != fault:
+            service.fault = fault
+            self._update(service)
+
     def _update(self, service: Service, quiet: bool = False) -> None:
         """Judge a service anew; tell the readers when it looks different. ``quiet``: a change of latency is no news."""
         fresh = rules.health(service.spec, service.unit, service.probe, service.main_exited, self.now())

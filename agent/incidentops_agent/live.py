@@ -33,6 +33,8 @@ class Service:
     health: Health = field(default_factory=lambda: Health(State.UNKNOWN, "systemd has not answered yet"))
     since: float = 0.0
     busy: Busy | None = None
+    fault: dict[str, Any] | None = None
+    """The fault that is injected into it, as the API shows it."""
     used: Resources | None = None
     used_at: float = 0.0
     auto: Automatic | None = None

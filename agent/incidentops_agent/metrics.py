@@ -66,6 +66,13 @@ class AgentMetrics:
             registry=self.registry,
         )
 
+        self._faults = Counter(
+            "incidentops_faults",
+            "Faults that are over, by how they ended: recovered, failed (they had no effect, and are undone).",
+            ["kind", "service", "outcome"],
+            registry=self.registry,
+        )
+
     def attach(self, engine: Engine, audit: Audit, system: System) -> None:
         """Let the scrape read the states from their owners."""
         self.registry.register(_StateCollector(engine, audit, system))
@@ -82,6 +89,9 @@ class AgentMetrics:
 
     def recovery(self, service: str, outcome: str) -> None:
         self._recoveries.labels(service, outcome).inc()
+
+    def fault(self, kind: str, service: str, outcome: str) -> None:
+        self._faults.labels(kind, service, outcome).inc()
 
     def probe(self, service: str, result: ProbeResult) -> None:
         self._probes.labels(service, result.outcome.value).inc()
@@ -140,9 +150,16 @@ class _StateCollector(Collector):
         maintenance = GaugeMetricFamily(
             "incidentops_maintenance", "1 while a service is under maintenance, else 0.", labels=["service"]
         )
+        fault = GaugeMetricFamily(
+            "incidentops_fault_active",
+            "1 while a fault is injected into a service on purpose, or is being undone.",
+            labels=["service", "kind"],
+        )
         for name, service in sorted(self._engine.visible().items()):
             breaker.add_metric([name], float(service.auto is not None and service.auto.state == "breaker-open"))
             maintenance.add_metric([name], float(service.maintenance is not None))
+            if service.fault is not None:
+                fault.add_metric([name, service.fault["kind"]], 1.0)
             up.add_metric([name], float(service.health.up))
             for one in State:
                 state.add_metric([name, one.value], float(one is service.health.state))
@@ -153,7 +170,7 @@ class _StateCollector(Collector):
                 probe.add_metric([name], float(service.probe.last.outcome is ProbeOutcome.OK))
             if service.used is not None:
                 memory.add_metric([name], float(service.used.memory_bytes))
-        yield from (up, state, unit, probe, memory, breaker, maintenance)
+        yield from (up, state, unit, probe, memory, breaker, maintenance, fault)
 
     def _system_gauges(self) -> Iterator[Metric]:
         figures = self._system.figures()

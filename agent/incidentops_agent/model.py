@@ -29,6 +29,9 @@ class Level(StrEnum):
     ANONYMOUS = "anonymous"
     OBSERVE = "observe"
     OPERATE = "operate"
+    CHAOS = "chaos"
+    REVERT = "revert"
+    """Who may operate or inject may also revert: nobody who sees a fault should have to look for somebody else."""
 
 
 class ProbeOutcome(StrEnum):

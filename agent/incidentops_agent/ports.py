@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 
     from .chain import Head, Problem, Verdict
+    from .fault_kinds import Kinds
     from .model import Actor, AuditRow, JobResult, JournalEntry, ProbeResult, Resources, ServiceSpec, UnitView
 
 
@@ -189,6 +190,10 @@ class Meter(Protocol):
 class Metrics(Protocol):
     def action(self, action: str, service: str, outcome: str, seconds: float) -> None: ...
 
+    def fault(self, kind: str, service: str, outcome: str) -> None:
+        """Count a fault that is over."""
+        ...
+
     def probe(self, service: str, result: ProbeResult) -> None: ...
 
     def recovery(self, service: str, outcome: str) -> None:
@@ -220,6 +225,30 @@ class Journal(Protocol):
 
     def follow(self, unit: str, lines: int) -> AsyncGenerator[JournalEntry]:
         """The newest entries and then what comes, until closed."""
+        ...
+
+
+class FaultFiles(Protocol):
+    """What the agent and the root code of the faults tell each other."""
+
+    def kinds(self) -> Kinds:
+        """The kinds of faults that are installed; raises OSError."""
+        ...
+
+    def ask(self, fault_id: str, request: dict[str, Any]) -> None:
+        """Leave a request for the unit incidentops-fault@ID.service; raises OSError."""
+        ...
+
+    def withdraw(self, fault_id: str) -> None:
+        """Remove a request that was not taken."""
+        ...
+
+    def changed(self) -> bool:
+        """Whether any status may be another than at the last call."""
+        ...
+
+    def statuses(self) -> dict[str, dict[str, Any]]:
+        """What the root code says of each fault, by id; of those that are over for a while."""
         ...
 
 

@@ -44,7 +44,14 @@ _CHANGE = {
 _SETTING = {200: "It is in force.", 400: "The body is wrong; `problems` lists every mistake.", **_SERVICE}
 _SECONDS = {"type": "number", "minimum": 1, "maximum": 604800}
 _FILTERS = ("service", "user", "action", "incident", "since", "until")
-_O, _R = Level.OPERATE, Level.OBSERVE
+_O, _R, _C, _X = Level.OPERATE, Level.OBSERVE, Level.CHAOS, Level.REVERT
+_ORDER = {
+    "kind": {"type": "string"},
+    "service": {"type": "string"},
+    "parameters": {"type": "object"},
+    "duration": {"type": "number", "minimum": 1, "maximum": 86400, "default": 60, "description": "seconds"},
+}
+_FAULT = {404: "There is no such fault; the answer lists those that are injected."}
 
 # fmt: off
 ROUTES = (
@@ -87,8 +94,6 @@ ROUTES = (
     Route("POST", "/remediate", _O, "actions.remediate", "Bring back what is down, in dependency order",
           {200: "It was tried; the answer says for each service how it went.", 400: "The body is wrong.",
            409: "The plan that was asked for is not the present one, or another one is being run."}),
-    Route("POST", "/incident/{service}", _O, "actions.incident", "Break a service: its unit is stopped", _CHANGE),
-    Route("POST", "/resolve/{service}", _O, "actions.resolve", "Bring a broken service back", _CHANGE),
     Route("POST", "/maintenance/{service}", _O, "recovery.begin_maintenance",
           "Begin a window in which nothing is done about a service automatically", _SETTING,
           body={"seconds": _SECONDS, "reason": {"type": "string", "minLength": 1, "maxLength": 500}},
@@ -100,5 +105,25 @@ ROUTES = (
           body={"mode": {"enum": ["auto", "manual"]}, "seconds": {**_SECONDS, "default": 3600}}, required=("mode",)),
     Route("DELETE", "/recovery/{service}", _O, "recovery.reset_mode", "Go back to the catalogue's recovery mode",
           {**_OK, **_SERVICE}),
+    Route("GET", "/faults", _R, "faults.every", "The faults that are injected now, and how long they last", _OK),
+    Route("GET", "/faults/catalogue", _R, "faults.catalogue",
+          "The kinds of faults with their parameters, and whether each is possible here and now",
+          {**_OK, 503: "The root code can't be asked."}),
+    Route("GET", "/faults/{fault}", _R, "faults.one", "One fault, also a while after its end", {**_OK, **_FAULT}),
+    Route("POST", "/faults/preview", _C, "faults.preview", "What a fault would do; changes nothing",
+          {200: "What it would do.", 400: "The order is malformed.", 409: "It is refused here; the answer says why.",
+           503: "The root code can't be asked."}, body=_ORDER, required=("kind", "service")),
+    Route("POST", "/faults", _C, "faults.inject", "Inject a fault; answers when its effect was measured",
+          {200: "It is in effect.", 400: "The order is malformed.", 409: "It is not possible here and now.",
+           503: "It had no effect, and was undone."}, body=_ORDER, required=("kind", "service")),
+    Route("POST", "/faults/panic", _X, "faults.panic", "Revert every fault at once",
+          {200: "Nothing is injected any more.", 503: "Some could not be undone; systemd goes on trying."}),
+    Route("DELETE", "/faults/{fault}", _X, "faults.revert", "Revert a fault; answers when the service has recovered",
+          {200: "It is undone.", **_FAULT, 503: "It could not be undone; systemd goes on trying."}),
+    Route("POST", "/incident/{service}", _C, "faults.incident", "Break a service with its default fault",
+          {**_CHANGE, 400: "The duration is malformed.", 409: "It can't be broken now; the answer says why."},
+          body={"duration": _ORDER["duration"]}),
+    Route("POST", "/resolve/{service}", _O, "faults.resolve", "Revert what is injected, and bring the service back",
+          _CHANGE),
 )
 # fmt: on

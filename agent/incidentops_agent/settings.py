@@ -8,15 +8,39 @@ from . import edge
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    """Who may operate, beside root: numeric uids, groups by name, and uids of processes outside this machine's PID
-    namespace (a lab machine's host), where another numbering holds and groups mean nothing. For how many days the
-    audit trail keeps its rows, 0 for ever."""
+class Callers:
+    """Numeric uids, groups by name, and uids of processes outside this machine's PID namespace (a lab machine's host),
+    where another numbering holds and groups mean nothing."""
 
-    operator_uids: frozenset[int] = frozenset()
+    uids: frozenset[int] = frozenset()
     outside_uids: frozenset[int] = frozenset()
-    operator_groups: tuple[str, ...] = ("incidentops",)
+    groups: tuple[str, ...] = ()
+
+
+OPERATORS = Callers(groups=("incidentops",))
+CHAOS = Callers(groups=("incidentops-chaos",))
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Who may operate and who may inject faults, beside root; for how many days the audit trail keeps its rows, 0 for
+    ever."""
+
+    operators: Callers = OPERATORS
+    chaos: Callers = CHAOS
     keep_days: int = 0
+
+
+def _callers(section: edge.Section | None, default: Callers) -> Callers:
+    if section is None:
+        return default
+    uids = {key: section.integers(key) for key in ("uids", "outside_uids")}
+    for key, given in uids.items():
+        if any(not 0 <= uid < 2**32 - 1 for uid in given):
+            section.problem(key, "must be numeric user ids from 0 to 4294967294")
+    groups = section.texts("groups") if section.has("groups") else list(default.groups)
+    section.close()
+    return Callers(frozenset(uids["uids"]), frozenset(uids["outside_uids"]), tuple(groups))
 
 
 def parse(file: str, text: str) -> Settings:
@@ -29,15 +53,10 @@ def parse(file: str, text: str) -> Settings:
     section = edge.read(file, text, problems)
     settings = Settings()
     if section is not None:
-        operators = section.section("operators")
-        if operators is not None:
-            uids = {key: operators.integers(key) for key in ("uids", "outside_uids")}
-            for key, given in uids.items():
-                if any(not 0 <= uid < 2**32 - 1 for uid in given):
-                    operators.problem(key, "must be numeric user ids from 0 to 4294967294")
-            groups = operators.texts("groups") if operators.has("groups") else list(settings.operator_groups)
-            operators.close()
-            settings = Settings(frozenset(uids["uids"]), frozenset(uids["outside_uids"]), tuple(groups))
+        settings = Settings(
+            _callers(section.section("operators"), settings.operators),
+            _callers(section.section("chaos"), settings.chaos),
+        )
         audit = section.section("audit")
         if audit is not None:
             settings = replace(settings, keep_days=audit.integer("keep_days", 0, 1, 36500))

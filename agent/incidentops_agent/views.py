@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from . import chain, rules
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from .chain import Verdict
     from .live import Busy, Service
     from .model import (
@@ -216,9 +218,33 @@ def service(live: Service, stale: bool, now: float) -> dict[str, Any]:
         "title": spec.title,
         "depends_on": list(spec.depends_on),
         "busy": busy(live.busy) if live.busy else None,
+        "fault": live.fault,
         "maintenance": maintenance(live.maintenance) if live.maintenance else None,
         "auto": automatic(live.auto) if live.auto else None,
         "probe": probe(spec, live.probe),
         "resources": resources(live.used),
         "unit": unit(live.unit, spec.unit),
+    }
+
+
+def fault(fault_id: str, status: Mapping[str, Any], now: float) -> dict[str, Any]:
+    """One fault, from what the root code says of it."""
+
+    def when(key: str) -> str | None:
+        return iso(status[key]) if isinstance(status.get(key), int | float) else None
+
+    until = status.get("until")
+    holds = status.get("phase") == "active" and isinstance(until, int | float)
+    return {
+        "id": fault_id,
+        **{key: str(status.get(key, "")) for key in ("kind", "service", "unit", "phase", "message", "failure")},
+        "parameters": status.get("parameters", {}),
+        "requested_by": str(status.get("requested_by", "")),
+        "ended_by": str(status.get("ended_by", "")),
+        "began": when("began"),
+        "verified": when("verified"),
+        "until": when("until"),
+        "ended": when("ended"),
+        "duration_seconds": status.get("duration"),
+        "remaining_seconds": round(max(0.0, until - now), 1) if holds and isinstance(until, int | float) else None,
     }

@@ -60,7 +60,7 @@ identify() {
     tr -d - </proc/sys/kernel/random/uuid >"$root/etc/machine-id"
     if [ "$user" -ne 0 ]; then
         mkdir -p "$root/etc/incidentops"
-        printf 'operators:\n  outside_uids: [%s]\n' "$user" >"$root/etc/incidentops/agent.yaml"
+        printf 'operators:\n  outside_uids: [%s]\nchaos:\n  outside_uids: [%s]\n' "$user" "$user" >"$root/etc/incidentops/agent.yaml"
     fi
 }
 

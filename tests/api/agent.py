@@ -10,17 +10,28 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from api.fakes import FakeExits, FakeJournal, FakeListeners, FakeMeter, FakeProber, FakeSystem, FakeSystemd
+from api.fakes import (
+    FakeExits,
+    FakeFaultFiles,
+    FakeJournal,
+    FakeListeners,
+    FakeMeter,
+    FakeProber,
+    FakeSystem,
+    FakeSystemd,
+)
 from api.http11 import Answer, Connection, Events, connect, host_of, request_bytes
-from incidentops_agent.access import Access
+from incidentops_agent.access import Access, agent_actor
 from incidentops_agent.actions import Actions
 from incidentops_agent.api import Api
 from incidentops_agent.audit import SqliteAudit
 from incidentops_agent.engine import Engine
+from incidentops_agent.faults import Faults
 from incidentops_agent.metrics import AgentMetrics
 from incidentops_agent.ports import AuditQuery
+from incidentops_agent.recorder import Recorder
 from incidentops_agent.server import Doors
-from incidentops_agent.settings import Settings
+from incidentops_agent.settings import Callers, Settings
 from samples import catalogue_of, spec
 from waiting import soon
 
@@ -32,8 +43,9 @@ if TYPE_CHECKING:
     from incidentops_agent.model import AuditRow, ServiceSpec
 
 
-OURS = Settings(operator_uids=frozenset({os.geteuid()}))
-"""Whoever runs the tests may operate."""
+_US = Callers(frozenset({os.geteuid()}))
+OURS = Settings(_US, _US)
+"""Whoever runs the tests may operate and inject."""
 
 
 def five_services(**changes: Any) -> list[ServiceSpec]:
@@ -59,6 +71,8 @@ class Agent:
     exits: FakeExits
     journal: FakeJournal
     listeners: FakeListeners
+    faults: Faults
+    fault_files: FakeFaultFiles
     server: Doors
     doors: dict[str, Any]
     journalled: list[AuditRow] = field(default_factory=list)
@@ -166,7 +180,10 @@ async def running(
     actions = Actions(engine, systemd, audit, journal, listeners)
     metrics.attach(engine, audit, FakeSystem())
     judge = Access(settings or OURS)
-    api = Api(engine, actions, audit, FakeSystem(), journal, metrics, judge, systemd.stops_with)
+    files = FakeFaultFiles(now)
+    systemd.faults = files
+    faults = Faults(engine, systemd, Recorder(engine, audit), files, agent_actor())
+    api = Api(engine, actions, audit, FakeSystem(), journal, metrics, judge, systemd.stops_with, faults)
     sockets, doors = listening(folder)
     server = Doors(api, sockets)
     for one in catalogue.services.values():
@@ -189,6 +206,8 @@ async def running(
         exits,
         journal,
         listeners,
+        faults,
+        files,
         server,
         doors,
         journalled=journalled,
@@ -197,6 +216,7 @@ async def running(
         at_the_end.callback(audit.close)
         for close in (engine.stop, systemd.close, server.close):
             at_the_end.push_async_callback(close)
+        at_the_end.push_async_callback(faults.finish)
         at_the_end.push_async_callback(actions.finish, 5)
         if wait:
             await engine.settled(5)

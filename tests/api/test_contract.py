@@ -73,8 +73,8 @@ async def test_incident_and_resolve_and_restart(tmp_path: Path) -> None:
         assert (answer["status"], answer["outcome"]) == ("up", "ok")
         assert answer["invocation_id"] == agent.systemd.units["redis.service"].invocation_id != before
         assert [line.partition(" | ")[2] for line in await agent.get("/logs/redis")] == [
-            "Incident injected: service stopped",
-            "Incident resolved: service started",
+            "Fault stop injected for 60 s",
+            "Fault stop reverted",
             "Service restarted manually",
         ]
 

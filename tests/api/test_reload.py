@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from api.agent import OURS, five_services, running
 from api.callers import is_root
 from incidentops_agent.access import Access
-from incidentops_agent.settings import Settings
+from incidentops_agent.settings import Callers, Settings
 from samples import catalogue_of, spec
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ async def test_a_service_that_changed_is_begun_anew(tmp_path: Path) -> None:
 
 async def test_other_operators_are_in_force_at_once(open_folder: Path) -> None:
     async with running(open_folder) as agent:
-        agent.api.use_access(Access(Settings(operator_groups=("no-such-group",)), wsl=is_root()))
+        agent.api.use_access(Access(Settings(Callers(groups=("no-such-group",))), wsl=is_root()))
         answer = await agent.request("POST", "/stop/redis", "tcp")
         assert (answer.status, answer.json()["kind"]) == (403, "denied")
         agent.api.use_access(Access(OURS))

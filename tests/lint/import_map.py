@@ -22,15 +22,16 @@ LAYERS = (
     "app",
     "audit upkeep",
     "audit_retention audit_verify",
-    "audit_store bus exits journal listeners meter metrics prober system unit_journal",
+    "audit_store bus exits fault_files journal listeners meter metrics prober system unit_journal",
     "probes.http probes.postgres probes.rabbitmq probes.redis probes.worker",
     "probes.amqp",
     "credentials probes.base",
     "server",
     "api",
-    "handlers.actions handlers.agent handlers.audit handlers.recovery handlers.services handlers.streams",
+    "handlers.agent handlers.audit handlers.faults handlers.recovery handlers.services handlers.streams",
+    "handlers.actions",
     "actions lookup openapi",
-    "autorecovery remediation",
+    "autorecovery faults remediation",
     "remedies",
     "planner recorder",
     "jobs",
@@ -43,7 +44,9 @@ LAYERS = (
     "causes policy",
     "rules",
     "ports",
+    "fault_kinds",
     "catalogue chain settings",
+    "parameters",
     "edge model",
     "handlers probes",
 )
@@ -52,8 +55,8 @@ LAYERS = (
 ISLANDS = ("cli", "bus_worker")
 ISLAND_OF = {"_pystemd": "bus_worker", "bus_records": "bus_worker"}
 
-HANDLERS = next(tuple(line.split()) for line in LAYERS if line.startswith("handlers."))
-OPERATIONS = ("actions", "autorecovery", "planner", "remediation", "remedies")
+HANDLERS = tuple(name for line in LAYERS for name in line.split() if name.startswith("handlers."))
+OPERATIONS = ("actions", "autorecovery", "faults", "planner", "remediation", "remedies")
 """What acts on the services."""
 
 # Only these modules of the agent may import these.
@@ -73,20 +76,8 @@ ONLY_IN = {
 
 # These only compute: the same input gives the same output, always.
 PURE = (
-    *(
-        "catalogue",
-        "causes",
-        "chain",
-        "edge",
-        "history",
-        "incident",
-        "model",
-        "plan",
-        "policy",
-        "recall",
-        "reliability",
-    ),
-    *("rules", "settings"),
+    *("catalogue", "causes", "chain", "edge", "fault_kinds", "history", "incident", "model", "parameters", "plan"),
+    *("policy", "recall", "reliability", "rules", "settings"),
 )
 IMPURE_IMPORTS = (
     "aiohttp",

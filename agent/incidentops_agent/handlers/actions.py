@@ -17,7 +17,17 @@ if TYPE_CHECKING:
     from ..engine import Engine
     from ..model import Actor, Peer
 
-_CONFLICTS = ("busy", "masked", "not-installed", "plan-changed", "superseded", "unresponsive")
+_CONFLICTS = (
+    "busy",
+    "fault-active",
+    "masked",
+    "not-installed",
+    "plan-changed",
+    "refused",
+    "superseded",
+    "unavailable",
+    "unresponsive",
+)
 """What can't be done in the present state; all else that fails was tried."""
 PLAN_ID = r"[0-9a-f]{16}"
 
@@ -30,7 +40,7 @@ class ActionHandlers:
     async def ping(self, request: web.BaseRequest, parameter: str, peer: Peer) -> web.StreamResponse:
         lookup.service(self._engine, parameter)
         who = access.actor(peer)
-        return await self._run(request, lambda: self._actions.ping(parameter, who), who)
+        return await self.run(request, lambda: self._actions.ping(parameter, who), who)
 
     async def start(self, request: web.BaseRequest, parameter: str, peer: Peer) -> web.StreamResponse:
         return await self._change(request, parameter, peer, "start")
@@ -41,16 +51,10 @@ class ActionHandlers:
     async def restart(self, request: web.BaseRequest, parameter: str, peer: Peer) -> web.StreamResponse:
         return await self._change(request, parameter, peer, "restart")
 
-    async def incident(self, request: web.BaseRequest, parameter: str, peer: Peer) -> web.StreamResponse:
-        return await self._change(request, parameter, peer, "incident")
-
-    async def resolve(self, request: web.BaseRequest, parameter: str, peer: Peer) -> web.StreamResponse:
-        return await self._change(request, parameter, peer, "resolve")
-
     async def remediate(self, request: web.BaseRequest, _parameter: str, peer: Peer) -> web.StreamResponse:
         wanted = await bodies.read(request, _plan)
         who = access.actor(peer)
-        return await self._run(request, lambda: self._actions.remediate(who, wanted), who)
+        return await self.run(request, lambda: self._actions.remediate(who, wanted), who)
 
     async def plan(self, _request: web.BaseRequest, _parameter: str, _peer: Peer) -> web.StreamResponse:
         made = await self._actions.plan()
@@ -64,13 +68,17 @@ class ActionHandlers:
     async def _change(self, request: web.BaseRequest, name: str, peer: Peer, action: str) -> web.StreamResponse:
         lookup.service(self._engine, name)
         who = access.actor(peer)
-        return await self._run(request, lambda: self._actions.change(name, action, who), who)
+        return await self.run(request, lambda: self._actions.change(name, action, who), who)
 
-    async def _run(
-        self, request: web.BaseRequest, what: Callable[[], Awaitable[dict[str, Any]]], who: Actor
+    async def resolve_service(self, name: str, who: Actor) -> dict[str, Any]:
+        return await self._actions.change(name, "resolve", who)
+
+    async def run(
+        self, request: web.BaseRequest, what: Callable[[], Awaitable[dict[str, Any]]], who: Actor, about: str = ""
     ) -> web.StreamResponse:
+        """Run an action to its end and answer; ``about`` is what an idempotency key stands for, the path if empty."""
         key = queries.idempotency_key(request)
-        answer = await self._actions.run(what, who, key, request.path)
+        answer = await self._actions.run(what, who, key, about or request.path)
         failed = "kind" in answer
         return reply(answer, (409 if answer["kind"] in _CONFLICTS else 503) if failed else 200)
 

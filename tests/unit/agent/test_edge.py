@@ -226,9 +226,10 @@ def test_no_text_crashes_the_settings(text: str) -> None:
 
 def test_settings_of_all_kinds() -> None:
     assert settings.parse("a", "") == settings.Settings()
-    assert settings.parse("a", "operators: {uids: [5]}") == settings.Settings(operator_uids=frozenset({5}))
+    listed = settings.Callers(frozenset({5}), groups=("incidentops",))
+    assert settings.parse("a", "operators: {uids: [5]}") == settings.Settings(listed)
+    assert settings.parse("a", "operators: {groups: []}") == settings.Settings(settings.Callers())
     assert settings.parse("a", "audit: {keep_days: 90}") == settings.Settings(keep_days=90)
-    assert settings.parse("a", "operators: {groups: []}") == settings.Settings(operator_groups=())
     with pytest.raises(edge.EdgeError) as caught:
         settings.parse("a", "operators:\n  uids: [a, -1, 4294967295]\n  groups: [7]\n  who: me\nport: 1\n")
     assert [(problem.line, problem.key) for problem in caught.value.problems] == [

@@ -234,7 +234,7 @@ def test_a_file_of_a_later_folder_replaces_and_an_empty_one_masks(tmp_path: Path
         "redis": "my-redis.service",
         "web": "web.service",
     }
-    assert loaded.settings.operator_groups == ("incidentops",)
+    assert loaded.settings.operators.groups == ("incidentops",)
 
 
 def test_the_mistakes_of_settings_and_catalogue_come_together(tmp_path: Path) -> None:
@@ -265,7 +265,7 @@ def test_what_is_right_is_taken_and_what_needs_the_wrong_is_left_out_too(tmp_pat
     (local / "chaos.yaml").write_text("unit: redis.service\nprobe: {kind: none}\n")
     loaded, problems = configuration.load_what_is_right(tmp_path / "agent.yaml", [vendor, local])
     assert list(loaded.catalogue.services) == ["redis"] or list(loaded.catalogue.services) == ["chaos"]
-    assert loaded.settings.operator_uids == frozenset(), "nobody is let in by a file that could not be understood"
+    assert loaded.settings.operators.uids == frozenset(), "nobody is let in by a file that could not be understood"
     assert {problem.file.rpartition("/")[2] for problem in problems} >= {"agent.yaml", "a.yaml", "b.yaml", "c.yaml"}
     assert len(problems) == len(set(problems)), "each is said once"
 
