@@ -25,6 +25,11 @@ class Edges:
 
     _known: dict[str, bool] = field(default_factory=dict)
 
+    @property
+    def knows(self) -> bool:
+        """Whether there is anything to compare with."""
+        return bool(self._known)
+
     def collect(self, state: State) -> Notice | None:
         """What has changed since the last call; None when nothing has, or when it is not known to be true now."""
         if not state.connection.live:

@@ -16,7 +16,14 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def machine() -> Iterator[Lab]:
-    """The machine that this tier shares; taken down at the end, also after a failure."""
+    """The machine that this tier shares; taken down at the end, also after a failure.
+
+    One that runs already is used when INCIDENTOPS_DEPLOY_LAB names it.
+    """
+    name = os.environ.get("INCIDENTOPS_DEPLOY_LAB", "")
+    if name:
+        yield Lab(name)
+        return
     made = Lab(f"deploy-{os.getpid()}")
     try:
         made.up()

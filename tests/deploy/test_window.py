@@ -7,25 +7,16 @@ import os
 import pwd
 import re
 import subprocess
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
+from deploy.desktop import LED, shows_all_up, unit, watch
 from deploy.screen import ARGUMENTS, FRAME, Picture, Screen
 from incidentops_gui.theme import LIGHT
 from system.machine import TOP, Lab, eventually
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
 SOMEBODY = pwd.getpwnam("daemon")
 """A user that every machine has. Not nobody: of that one the kernel itself does not know who it is."""
-LED = 60
-"""Pixels of one colour that a LED has at least."""
-WINDOW = 100_000
-"""Pixels in the colour of its ground that a window has at least."""
-
 
 DESKTOP = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM", "XDG_RUNTIME_DIR", "INCIDENTOPS_LAB_WINDOW")
 
@@ -45,37 +36,6 @@ def lab_words(*words: str, **variables: str) -> subprocess.CompletedProcess[str]
         timeout=600,
         check=False,
     )
-
-
-def shows_all_up(picture: Picture) -> bool:
-    return picture.count(LIGHT.window) > WINDOW and picture.count(LIGHT.good) > 5 * LED
-
-
-def watch(look: Callable[[], Picture], wanted: Callable[[Picture], bool], keep: Path) -> Picture:
-    """The first picture that is as wanted; kept as a PNG either way."""
-    seen: list[Picture] = []
-
-    def tried() -> bool:
-        seen[:] = [look()]
-        return wanted(seen[0])
-
-    try:
-        eventually(tried, deadline=120, every=0.2)  # the first window on a host waits for its Python environment
-    finally:
-        seen[0].save(keep)
-    return seen[0]
-
-
-@contextmanager
-def unit(lab: Lab, name: str, *words: str, user: str = "nobody", **variables: str) -> Iterator[None]:
-    """A program inside the machine, until the end of the context."""
-    settings = [f"--setenv={key}={value}" for key, value in variables.items()]
-    properties = (f"--unit={name}", f"--uid={user}", "--property=Type=exec", "--remain-after-exit")
-    lab.run("systemd-run", "--quiet", *properties, *settings, "--", *words)
-    try:
-        yield
-    finally:
-        lab.run("systemctl", "stop", name, check=False)
 
 
 def frame(lab: Lab) -> Picture:

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -308,6 +309,29 @@ def test_without_ssh_it_says_so(qtbot: QtBot, ssh: Path) -> None:
 
 
 # -- the tray
+
+
+def test_the_tray_tells_of_what_happens_right_after_the_start_and_without_quiet(
+    desk: Desk, agent: FakeAgent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr("incidentops_gui.widgets.tray.LONGEST", 0.3)
+    monkeypatch.setattr(Tray, "showMessage", lambda _self, title, *_: told.append(title))
+    monkeypatch.setattr(type(desk.window), "isActiveWindow", lambda _self: False)
+    tray = Tray(desk.session.store, desk.window)
+    tray._moment.setInterval(400)
+    desk.live()
+    desk.until(lambda: agent.readers)
+    agent.change("redis", status="down", state="failed", reason="it fell")
+    desk.until(lambda: "4 up · 1 down" in tray.toolTip())
+
+    def never_quiet() -> bool:
+        agent.change("chaos", reason=f"{time.monotonic()}")
+        return bool(told)
+
+    desk.until(never_quiet)
+    assert told == ["redis down"]
+    tray.hide()
 
 
 def test_the_tray_tells_of_edges_once(desk: Desk, agent: FakeAgent, monkeypatch: pytest.MonkeyPatch) -> None:

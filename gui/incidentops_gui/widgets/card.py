@@ -128,7 +128,6 @@ class CardWidget(QFrame):
         self.journal.clicked.connect(lambda: self.opened.emit(self.name))
         row.addWidget(self.journal)
         self.more = Button("⋯", "quiet", self)
-        self.more.setAccessibleName(tr("More"))
         self.more.setToolTip(tr("More"))
         self.more.clicked.connect(self.show_menu)
         row.addWidget(self.more)
@@ -172,7 +171,7 @@ class CardWidget(QFrame):
         self.led.show_state(service.title, service.state, service.up, self.live)
         if before is None or before.service.title != service.title:
             self.title.setText(service.title)
-            self.setAccessibleName(service.title)
+            self._name(service.title)
         write(self.unit, f"{self.name} · {service.unit.name}")
         self.show_times(state)
         self._show_buttons(card, may_act and self.live)
@@ -184,6 +183,13 @@ class CardWidget(QFrame):
         if grown and self._measure(self.width()) != self._height[1]:
             self._height = (0, 0)
             self.resized.emit()
+
+    def _name(self, title: str) -> None:
+        """For who can't see which card a button is on."""
+        self.setAccessibleName(title)
+        for button in (self.ping, self.start, self.stop, self.journal):
+            button.setAccessibleName(tr("{button}: {service}").format(button=button.text(), service=title))
+        self.more.setAccessibleName(tr("{button}: {service}").format(button=tr("More"), service=title))
 
     def height_for(self, width: int) -> int:
         """Pixels that it needs at this width."""

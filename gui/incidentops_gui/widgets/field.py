@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPalette
-from PySide6.QtWidgets import QLineEdit, QWidget
+from PySide6.QtWidgets import QAbstractButton, QLineEdit, QWidget
 
 from .. import theme
+from ..translate import tr
 from . import paint
 
 
@@ -17,6 +18,9 @@ class Field(QLineEdit):
         self.setPlaceholderText(placeholder)
         self.setAccessibleName(name)
         self.setClearButtonEnabled(True)
+        clear = self.findChild(QAbstractButton)
+        if clear is not None:
+            clear.setAccessibleName(tr("Clear"))
         self.setTextMargins(8, 0, 4, 0)
         self.setMinimumHeight(self.fontMetrics().height() + 14)
         palette = self.palette()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QEvent, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFontMetrics, QHelpEvent, QPainter, QPaintEvent
-from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
+from PySide6.QtWidgets import QLabel, QSizePolicy, QToolTip, QWidget
 
 from .. import theme
 from . import paint
@@ -28,8 +28,8 @@ class Row:
     spark: tuple[float, ...] = ()
 
 
-class Figures(QWidget):
-    """Rows, filled in from left to right in two columns."""
+class Figures(QLabel):
+    """Rows, filled in from left to right in two columns. A label, because that is what it is to a screen reader."""
 
     GAP = 14
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QResizeEvent
-from PySide6.QtWidgets import QSizePolicy, QWidget
+from PySide6.QtWidgets import QFrame, QLabel, QSizePolicy, QWidget
 
 from .. import theme, wording
 from ..state import HISTORY
@@ -37,7 +37,7 @@ class Figure:
     hint: str = ""
 
 
-class Tile(QWidget):
+class Tile(QLabel):
     def __init__(self, title: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._title = title
@@ -93,7 +93,7 @@ class Tile(QWidget):
         paint.rounded(painter, filled, tokens.colour(role if self.live else "edge").name(), None, 3)
 
 
-class SystemPanel(QWidget):
+class SystemPanel(QFrame):
     """The tiles, in as many columns as there is room for."""
 
     def __init__(self, parent: QWidget | None = None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 QUIET = 800
 """Milliseconds of quiet after which what has happened is told, in one notification."""
+
+LONGEST = 4.0
+"""Seconds after which it is told, quiet or not."""
 
 
 def icon(role: str = "", shape: str = "disc") -> QIcon:
@@ -67,6 +71,7 @@ class Tray(QSystemTrayIcon):
         self._store = store
         self._edges = Edges()
         self._edges.collect(store.state)
+        self._since = 0.0
         self._look = ("", "")
         self._moment = QTimer(self, singleShot=True, interval=QUIET)
         self._moment.timeout.connect(self._tell)
@@ -84,8 +89,15 @@ class Tray(QSystemTrayIcon):
             self.wanted.emit()
 
     def _on_changes(self, changes: Changes) -> None:
-        if changes.cards or changes.connection:
-            self._show()
+        if not changes.cards and not changes.connection:
+            return
+        self._show()
+        if not self._edges.knows:
+            self._edges.collect(self._store.state)  # what is so from the beginning; what follows at once is news
+        elif not self._moment.isActive():
+            self._since = time.monotonic()
+            self._moment.start()
+        elif time.monotonic() - self._since < LONGEST:  # there may never be quiet
             self._moment.start()
 
     def _show(self) -> None:
@@ -100,7 +112,9 @@ class Tray(QSystemTrayIcon):
         if look != self._look:
             self._look = look
             self.setIcon(icon(*look))
-        self.setToolTip(f"IncidentOps: {text}")
+        text = f"IncidentOps: {text}"
+        if text != self.toolTip():  # each time that it is set goes to the desktop over D-Bus
+            self.setToolTip(text)
 
     def _tell(self) -> None:
         notice = self._edges.collect(self._store.state)
