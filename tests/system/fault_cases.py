@@ -11,11 +11,17 @@ if TYPE_CHECKING:
 
     from system.machine import Lab
 
+    Seen = Callable[[Lab], bool]
+
 PING = ("timeout", "1", "redis-cli", "PING")
 
 
-def inactive(unit: str) -> Callable[[Lab], bool]:
-    return lambda lab: lab.run("systemctl", "is-active", unit, check=False).stdout.strip() in ("inactive", "failed")
+def state(*states: str, unit: str = "redis-server", name: str = "ActiveState") -> Seen:
+    """systemctl says one of these."""
+    return lambda lab: lab.output("systemctl", "show", f"--property={name}", "--value", unit) in states
+
+
+down = state("inactive", "failed", "activating", "deactivating")
 
 
 def pings_fail(lab: Lab) -> bool:
@@ -26,13 +32,55 @@ def refuses(lab: Lab) -> bool:
     return "Connection refused" in lab.run(*PING, check=False).stderr
 
 
-def frozen(unit: str) -> Callable[[Lab], bool]:
+def frozen(unit: str) -> Seen:
     path = f"/sys/fs/cgroup/system.slice/{unit}/cgroup.events"
     return lambda lab: "frozen 1" in lab.output("cat", path) and pings_fail(lab)
 
 
+def held(port: int) -> Seen:
+    """ss says that a program which is not the server's listens there."""
+    return lambda lab: "incidentops-fau" in lab.output("ss", "-Hltnp", f"sport = {port}")
+
+
+def stopped(lab: Lab) -> bool:
+    return "T" in lab.output("ps", "-o", "stat=", "-p", str(lab.main_pid("redis-server"))) and pings_fail(lab)
+
+
+def cannot_save(lab: Lab) -> bool:
+    return "Read-only file system" in lab.run("sh", "-c", SAVE, check=False).stdout
+
+
+TASKS = "/sys/fs/cgroup/system.slice/redis-server.service/pids.max"
+SAVE = "redis-cli SAVE; tail -n 5 /var/log/redis/redis-server.log"
+
+
+def cgroup_says(file: str, text: str) -> Seen:
+    return lambda lab: text in lab.output("cat", f"/sys/fs/cgroup/system.slice/redis-server.service/{file}")
+
+
 CASES = [
-    Case("stop", "redis", inactive("redis-server")),
+    Case("stop", "redis", down),
     Case("hang", "redis", frozen("redis-server.service")),
     Case("network-reject", "redis", refuses),
+    Case("kill", "redis", down),
+    Case("kill", "redis", stopped, {"signal": "SIGSTOP", "whom": "all"}),
+    Case("kill", "postgres", state("inactive", "failed", unit="postgresql@17-main"), {"whom": "all", "repeat": 1}),
+    Case("crash-loop", "redis", down, {"after": 0.3}),
+    Case("crash-loop", "redis", down, {"after": 0.3, "restart": False}),
+    Case("slow-start", "redis", state("start-pre", name="SubState"), {"delay": 30}),
+    Case("wrong-config", "redis", state("failed"), {"mistake": "program"}),
+    Case("wrong-config", "redis", state("failed"), {"mistake": "user"}),
+    Case("wrong-config", "redis", state("failed"), {"mistake": "directory"}),
+    Case("wrong-config", "redis", state("failed"), {"mistake": "environment"}),
+    Case("wrong-config", "redis", state("active"), {"restart": False}),
+    Case("read-only", "redis", cannot_save),
+    Case("read-only", "postgres", state("failed", unit="postgresql@17-main")),
+    Case("port-taken", "redis", held(6379)),
+    Case("port-taken", "rabbitmq", held(5672)),
+    Case("fd-limit", "redis", pings_fail),
+    Case("disk-full", "redis", lambda lab: True),
+    Case("cpu", "redis", cgroup_says("cpu.max", "5000 100000")),
+    Case("memory", "redis", cgroup_says("memory.max", "33554432")),
+    Case("io", "redis", cgroup_says("io.max", "wbps=1024000")),
+    Case("tasks", "redis", lambda lab: "max" not in lab.output("cat", TASKS)),
 ]

@@ -32,7 +32,8 @@ class Case:
     up_within: float = 30
 
     def __str__(self) -> str:
-        return f"{self.kind}-{self.service}"
+        parameters = "".join(f",{name}={value}" for name, value in self.parameters.items())
+        return f"{self.kind}-{self.service}{parameters}"
 
     def request(self, duration: float = 0) -> str:
         asked = {"kind": self.kind, "service": self.service, "parameters": self.parameters}

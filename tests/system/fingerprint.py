@@ -42,6 +42,8 @@ def unit(name: str) -> dict[str, str]:
     for key, value in kept.items():
         if key.startswith("Exec"):  # { path=... ; argv[]=... ; ignore_errors=no ; start_time=[...] ; pid=... }
             kept[key] = re.sub(r" ; start_time=.*", "", value)
+        else:  # names of other units and folders come in any order after a daemon-reload
+            kept[key] = " ".join(sorted(value.split()))
     return kept | {"DropInPaths": shown.get("DropInPaths", "")}
 
 

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 from .drop_in import DropIn
 from .frozen import Frozen
 from .nft_table import NftTable
+from .open_files import OpenFiles
+from .renewed import Renewed
+from .signalled import Signalled
 from .stopped import Stopped
 from .unit_state import UnitState
 
@@ -15,7 +18,8 @@ if TYPE_CHECKING:
 
     from .base import Effect
 
-EFFECTS: dict[str, type[Effect]] = {one.name: one for one in (DropIn, Frozen, NftTable, Stopped, UnitState)}
+_ALL: tuple[type[Effect], ...] = (DropIn, Frozen, NftTable, OpenFiles, Renewed, Signalled, Stopped, UnitState)
+EFFECTS: dict[str, type[Effect]] = {one.name: one for one in _ALL}
 
 
 def restored(line: Mapping[str, Any]) -> Effect:

@@ -13,8 +13,9 @@ from .base import Effect
 class UnitState(Effect):
     """Changes nothing. Its undoing brings the unit up if it was up, and whatever went down with it.
 
-    ``renew``: a run that began during the fault carries its settings on and is replaced; ``invocation`` is the run
-    before the fault. ``deadline`` is how long a start may take, in seconds.
+    ``renew`` tells which run that began during the fault is replaced, because it carries the fault's settings on:
+    ``never``, ``unfinished`` (it is still starting), ``always``. ``invocation`` is the run before the fault.
+    ``deadline`` is how long a start may take, in seconds.
     """
 
     name: ClassVar[str] = "unit-state"
@@ -22,11 +23,11 @@ class UnitState(Effect):
     was_active: bool
     invocation: str
     dependants: list[str]
-    renew: bool
+    renew: str
     deadline: float
 
     @classmethod
-    def of(cls, unit: str, renew: bool, deadline: float) -> UnitState:
+    def of(cls, unit: str, renew: str, deadline: float) -> UnitState:
         shown = systemd.show(unit, "ActiveState", "InvocationID")
         was_active = shown["ActiveState"] in systemd.UP
         return cls(unit, was_active, shown.get("InvocationID", ""), systemd.go_down_with(unit), renew, deadline)
@@ -38,8 +39,9 @@ class UnitState(Effect):
         if not self.was_active or self._masked():
             return
         shown = systemd.show(self.unit, "ActiveState", "InvocationID")
-        up = shown["ActiveState"] in systemd.UP
-        if up and self.renew and shown.get("InvocationID") != self.invocation:
+        fresh = shown.get("InvocationID") != self.invocation
+        unfinished = shown["ActiveState"] == "activating"
+        if fresh and (self.renew == "always" or (self.renew == "unfinished" and unfinished)):
             systemd.restart(self.unit, self.deadline * 2)
         else:
             # also when it is up: a stop that a killed process asked for may still wait, and gives way to this

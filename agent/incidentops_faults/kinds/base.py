@@ -42,8 +42,8 @@ class Fault(ABC):
     parameters: ClassVar[tuple[Parameter, ...]] = ()
     probes: ClassVar[tuple[str, ...]] = ()
     """The kinds of probe whose services it is for; empty: every service."""
-    renews: ClassVar[bool] = False
-    """Whether a process that was started during the fault must be replaced after it."""
+    renews: ClassVar[str] = "never"
+    """Which runs of the unit that began during the fault must be replaced after it, see UnitState."""
     verify_within: ClassVar[float] = 10
     """Seconds until the effect must be seen."""
 
