@@ -99,7 +99,7 @@ class Desktop:
 
     def begin(self, name: str, *words: str, **variables: str) -> None:
         """Have a program run in the session until the end."""
-        self._units.enter_context(unit(self.lab, name, *words, user=USER, **self.variables, **variables))
+        self._units.enter_context(unit(self.lab, name, *words, user=USER, **(self.variables | variables)))
 
     def run(self, *words: str, input: str | None = None) -> subprocess.CompletedProcess[str]:
         """Run a command in the session, to its end."""
