@@ -198,6 +198,11 @@ def remediation_popup(answer: Remediation) -> tuple[str, tuple[str, ...], tuple[
     return title, answer.remediated, skipped
 
 
+def sentence(text: str) -> str:
+    """What an agent says of something, as the beginning of a line."""
+    return text[:1].upper() + text[1:]
+
+
 def listed(names: Iterable[str]) -> str:
     """Names as a sentence has them: a; a and b; a, b and c."""
     *most, last = list(names)

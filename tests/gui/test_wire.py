@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from incidentops_gui import answers, fields, sse, wire
+from incidentops_gui import answers, fields, plans, sse, trail, wire
 
 from gui.conftest import ANSWERS, answer
 
@@ -84,6 +84,9 @@ def test_what_the_agent_is_held_to_is_understood() -> None:
     for name in ("start-failed", "ping-failed", "unknown-service", "foreign"):
         assert answers.problem(503, (GOLDEN / f"{name}.json").read_bytes()).kind != "http"
     assert answers.log(golden("logs")) is not None
+    assert plans.plan(golden("plan")).steps
+    assert answers.problem(409, json.dumps(golden("plan-changed")).encode()).difference
+    assert trail.rows(golden("audit"))
 
 
 def test_fields_of_a_newer_agent_are_tolerated() -> None:

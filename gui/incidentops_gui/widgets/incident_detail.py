@@ -11,7 +11,7 @@ from PySide6.QtCore import Qt, QUrl, Signal
 from PySide6.QtGui import QDesktopServices, QGuiApplication, QKeySequence, QShortcut
 from PySide6.QtWidgets import QAbstractItemView, QFileDialog, QFrame, QHBoxLayout, QListView, QVBoxLayout, QWidget
 
-from .. import incidents, moments
+from .. import incidents, moments, wording
 from ..asking import Asking, unknown_route
 from ..incident_list import Moments
 from ..translate import tr
@@ -115,7 +115,7 @@ class IncidentDetail(QWidget):
         others = [name for name in incident.services if name != incident.root]
         more = tr(" and with it {names}").format(names=", ".join(others)) if others else ""
         self.title.setText(f"{incident.root}{more}")
-        self.sentence.setText(incident.sentence or cause(incident.cause))
+        self.sentence.setText(wording.sentence(incident.sentence) or cause(incident.cause))
         self.facts.setText("  ·  ".join(self._facts(incident)))
         self._show_pills(incident)
         self.timeline.show_incident(incident)

@@ -9,7 +9,7 @@ from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QRectF, QS
 from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
-from .. import moments, theme
+from .. import moments, theme, wording
 from ..incident_list import VALUE
 from ..translate import tr
 from . import led, paint
@@ -63,7 +63,7 @@ class IncidentDelegate(QStyledItemDelegate):
         beside = lines[0].adjusted(root, 0, -taken, 0)
         if others:
             self._text(painter, beside, "+ " + ", ".join(others), paint.font(font, 0.9), "muted")
-        self._text(painter, lines[1], one.sentence or one.cause, paint.font(font, 0.94), "text")
+        self._text(painter, lines[1], wording.sentence(one.sentence) or one.cause, paint.font(font, 0.94), "text")
         self._text(painter, lines[2], last_line(one), paint.font(font, 0.84), "muted")
         painter.restore()
 

@@ -119,7 +119,7 @@ class StepCard(QFrame):
         column.setContentsMargins(14, 10, 14, 10)
         column.setSpacing(4)
         column.addLayout(self._head(title, done))
-        self._line(column, step.sentence, "text")
+        self._line(column, wording.sentence(step.sentence), "text")
         if step.effect:
             self._line(column, tr("Then: {effect}").format(effect=step.effect), "muted")
         if step.touches:

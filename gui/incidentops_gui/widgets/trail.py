@@ -264,7 +264,8 @@ class TrailWindow(Pane):
     def _on_verdict(self, found: Verdict) -> None:
         place = self.table.mark(found.bad)
         if found.fine:
-            self._told(found.sentence or tr("All {n} rows are as they were written.").format(n=found.rows), fine=True)
+            plain = tr("All {n} rows are as they were written.").format(n=found.rows)
+            self._told(wording.sentence(found.sentence) or plain, fine=True)
         else:
             said = tr("Row {seq} is the first that does not fit.").format(seq=found.bad)
             self._told(f"{said} {found.sentence}".strip(), fine=False)
