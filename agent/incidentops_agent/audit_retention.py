@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import time
 from typing import TYPE_CHECKING, Any
 
 from . import audit_store, chain
@@ -14,10 +16,16 @@ if TYPE_CHECKING:
     from .chain import Head
     from .model import Actor, AuditRow
 
-CARRIED_FACTS = ("maintenance-*", "recovery-*", "breaker-*")
+CARRIED_FACTS = (
+    *("maintenance-*", "recovery-*", "breaker-*"),
+    *("agent-*", "service-observed", "down-under-maintenance"),
+)
 """Facts of which the newest is carried forward for each service: they say what holds now."""
-CARRIED_ACTIONS = ("start", "stop", "restart", "incident", "resolve")
+CARRIED_ACTIONS = ("start", "stop", "restart", "incident", "resolve", "remediate-*")
 """Actions of which the last is: whether a service was stopped on purpose is known by them."""
+ATTEMPT = "auto-start"
+"""Attempts of automatic recovery count against a budget: those of the longest window are carried, by their requests."""
+WINDOW, ATTEMPTS_MOST = 86400.0, 100
 
 # Why rows are kept, and the first that is.
 _KEPT = {
@@ -59,7 +67,7 @@ def checkpoint(
         "hash": digest,
         "rows": rows,
         "before": iso(before),
-        "carried": _carried(database, end),
+        "carried": _carried(database, end, time.time() - WINDOW),
     }
     row = audit_store.noted(chain.CHECKPOINT, who, detail)
     (head,) = audit_store.append(database, last, [row])
@@ -67,8 +75,8 @@ def checkpoint(
     return Checkpoint(rows, end, before, kept_by, head), row
 
 
-def _carried(database: sqlite3.Connection, end: int) -> list[dict[str, Any]]:
-    """The rows that must outlive a checkpoint, oldest first: those of an earlier one too, while nothing is newer."""
+def _carried(database: sqlite3.Connection, end: int, since: float) -> list[dict[str, Any]]:
+    """The rows that must outlive a checkpoint, oldest first; of those that an earlier one has carried too."""
     facts, names = audit_store.any_of(CARRIED_FACTS)
     actions, more = audit_store.any_of(CARRIED_ACTIONS)
     text = (
@@ -76,11 +84,28 @@ def _carried(database: sqlite3.Connection, end: int) -> list[dict[str, Any]]:
         f" OR (phase = 'finished' AND {actions}) GROUP BY action, service"
     )
     newest = {(action, service): seq for action, service, seq in database.execute(text, (*names, *more))}
-    action, service = audit_store.NAMES.index("action"), audit_store.NAMES.index("service")
-    kept = [values for values in audit_store.carried(database) if (values[action], values[service]) not in newest]
-    kept += [
-        list(database.execute(f"SELECT {audit_store.COLUMNS} FROM audit WHERE seq = ?", (seq,)).fetchone())  # noqa: S608
-        for seq in sorted(newest.values())
-        if seq <= end
+    old = [dict(zip(audit_store.NAMES, values, strict=True)) for values in audit_store.carried(database)]
+    kept = [row for row in old if row["action"] != ATTEMPT and (row["action"], row["service"]) not in newest]
+    kept += _rows(database, "seq IN (SELECT value FROM json_each(?))", json.dumps(list(newest.values())), end)
+    attempts = [row for row in old if row["action"] == ATTEMPT]
+    attempts += _rows(database, "phase = 'requested' AND action = ?", ATTEMPT, end)
+    kept += _that_count(attempts, since)
+    return sorted(kept, key=lambda row: int(row["seq"]))
+
+
+def _rows(database: sqlite3.Connection, condition: str, value: str, end: int) -> list[dict[str, Any]]:
+    text = f"SELECT {audit_store.COLUMNS} FROM audit WHERE {condition} AND seq <= ? ORDER BY seq"  # noqa: S608
+    return [dict(zip(audit_store.NAMES, found, strict=True)) for found in database.execute(text, (value, end))]
+
+
+def _that_count(attempts: list[dict[str, Any]], since: float) -> list[dict[str, Any]]:
+    """Of each service the newest, and those in the longest window, of which no budget takes more than some."""
+    by_service: dict[str, list[dict[str, Any]]] = {}
+    for row in attempts:
+        by_service.setdefault(row["service"], []).append(row)
+    return [
+        row
+        for rows in by_service.values()
+        for row in rows[-ATTEMPTS_MOST:]
+        if row is rows[-1] or float(row["at"]) >= since
     ]
-    return [dict(zip(audit_store.NAMES, values, strict=True)) for values in kept]

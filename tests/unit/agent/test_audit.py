@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from incidentops_agent import audit, audit_store
+from incidentops_agent import audit, audit_store, audit_verify
 from incidentops_agent.ports import AuditQuery, SchemaError
 from samples import ROOT
 from unit.agent.trails import Opened, opened, row
@@ -195,6 +195,9 @@ async def test_a_full_disk_is_loud_and_loses_nothing(small_disk: Path, monkeypat
         assert [one.action_id for _, one in await trail.rows(AuditQuery(), 5000)][::-1] == [
             f"id{n}" for n in range(total + 1)
         ]
+        verdict = await trail.verify()
+        assert (verdict.problem, verdict.rows) == (None, total + 1)
+        assert trail.places.count(None) == 2, "what waited had no place yet when the journal was told"
 
 
 # -- SIGKILL at any point
@@ -223,7 +226,7 @@ def test_sigkill_at_any_point_loses_nothing_that_was_acknowledged(tmp_path: Path
     path = tmp_path / "a.db"
     acknowledged: set[int] = set()
     chance = random.Random(11)
-    for attempt in range(5):
+    for attempt in range(20):
         writer = subprocess.Popen(
             [sys.executable, "-c", WRITER, str(path), str(attempt * 1_000_000)],
             stdout=subprocess.PIPE,
@@ -231,7 +234,7 @@ def test_sigkill_at_any_point_loses_nothing_that_was_acknowledged(tmp_path: Path
             text=True,
         )
         assert writer.stdout is not None
-        lines = [writer.stdout.readline() for _ in range(chance.randint(1, 60))]
+        lines = [writer.stdout.readline() for _ in range(chance.randint(1, 30))]
         writer.kill()
         rest, _ = writer.communicate()
         said = "".join(lines) + rest
@@ -242,4 +245,5 @@ def test_sigkill_at_any_point_loses_nothing_that_was_acknowledged(tmp_path: Path
         database.close()
         assert verdict == "ok"
         assert acknowledged <= found
+        assert audit_verify.verify(path, None).problem is None
     assert len(acknowledged) > 20

@@ -135,6 +135,38 @@ async def test_what_holds_now_is_carried_forward_until_something_newer_says_othe
         assert found() == [*carried[1:], "stop chaos id9", "breaker-opened redis id10"]
 
 
+async def test_attempts_that_still_count_are_carried_and_others_are_not(tmp_path: Path) -> None:
+    def attempt(number: int, ago: float, service: str = "redis") -> list[AuditRow]:
+        asked = replace(row(number, "requested", service, ""), action="auto-start", at=PRESENT - ago)
+        return [asked, replace(asked, phase="finished")]
+
+    async with opened(tmp_path / "a.db") as trail:
+        for one in (
+            *attempt(1, 200_000), *attempt(2, 90_000), *attempt(3, 5000), *attempt(4, 4000),
+            *attempt(5, 3000, "worker"), *attempt(6, 300_000, "chaos"), *attempt(7, 250_000, "chaos"),
+        ):  # fmt: skip
+            await trail.append(one)
+        done = await trail.checkpoint(PRESENT, ROOT)
+        assert done.through == 14
+        found = [(one.action_id, one.phase) for one in trail.replay(["auto-start"], 100)]
+        assert found == [(f"id{number}", "requested") for number in (3, 4, 5, 7)]
+        for one in attempt(8, 100):
+            await trail.append(one)
+        assert (await trail.checkpoint(PRESENT + 1, ROOT)).through == 17, "with the checkpoint before"
+        found = [(one.action_id, one.phase) for one in trail.replay(["auto-start"], 100)]
+        assert found == [(f"id{number}", "requested") for number in (3, 4, 5, 7, 8)]
+        assert (await trail.verify()).problem is None
+
+
+async def test_a_service_that_remediation_brought_back_is_not_taken_for_stopped_on_purpose(tmp_path: Path) -> None:
+    async with opened(tmp_path / "a.db") as trail:
+        for one in (row(1), replace(row(2), action="remediate-start"), fact(3, "agent-started", "")):
+            await trail.append(one)
+        await trail.checkpoint(FAR, ROOT)
+        found = trail.replay(["stop", "remediate-start", "agent-*"], 9)
+        assert [one.action for one in found] == ["stop", "remediate-start", "agent-started"]
+
+
 async def test_a_checkpoint_that_can_not_be_written_changes_nothing(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     async with opened(path) as trail:
