@@ -63,8 +63,8 @@ NAMES = tuple(name for name, _ in chain.COLUMNS)
 COLUMNS = ", ".join(NAMES)
 INSERT = f"INSERT INTO audit ({COLUMNS}, hash) VALUES ({', '.join('?' * (len(NAMES) + 1))})"  # noqa: S608
 OPEN_ACTIONS = "phase = 'requested' AND action_id NOT IN (SELECT action_id FROM audit WHERE phase = 'finished')"
-BATCH = 250
-"""Rows after which a long reading lets others have the interpreter."""
+BATCH = 1000
+"""Rows that a migration holds in memory at once."""
 
 
 # -- rows as values
