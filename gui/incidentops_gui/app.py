@@ -5,6 +5,7 @@ The window is on the screen before the rest is loaded: what is imported here is 
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -104,6 +105,8 @@ class Application(QObject):
         self.instance.listen()
         if self.settings.tray:
             self.set_tray(True)
+        # What is loaded stays: looking through it for garbage again and again would hold the window up.
+        gc.freeze()
         self.ready.emit()
 
     def go_to(self, target: Target) -> None:

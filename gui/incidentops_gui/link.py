@@ -152,8 +152,8 @@ class Link(QObject):
         except sse.StreamError as error:
             self._incompatible(str(error))
             return
-        if not self._store.turns.waits(self._work):
-            self._work()
+        # Not at once: what is read comes in the same turn of the event loop as somebody else's slice.
+        self._store.turns.soon(self._work)
 
     def _work(self) -> None:
         """Take events, for a slice of time; what is left waits for another turn of the event loop."""

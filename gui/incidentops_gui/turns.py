@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, QTimer
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-SLICE = 0.003
+SLICE = 0.0025
 """Seconds of work at a time. A turn may have 8 ms: the rest is for what is read and painted in it."""
 
 
@@ -33,6 +33,11 @@ class Turns(QObject):
             self._waiting.append(work)
             if not self._timer.isActive():
                 self._timer.start()
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything waits for its turn."""
+        return bool(self._waiting)
 
     def waits(self, work: Callable[[], None]) -> bool:
         return work in self._waiting

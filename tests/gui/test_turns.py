@@ -136,6 +136,19 @@ def test_many_new_cards_come_one_by_one_each_in_its_place(desk: Desk, agent: Fak
     assert desk.window.grid.shown[0] == "unit25"
 
 
+def test_the_bar_does_not_grow_with_the_number_of_services_that_are_down(desk: Desk, agent: FakeAgent) -> None:
+    down = {**agent.services["redis"], "status": "down", "state": "failed"}
+    agent.services = {f"unit{number:02}": dict(agent.services["redis"]) for number in range(50)}
+    desk.live()
+    desk.until(lambda: agent.readers)
+    height = desk.window.remedy.height()
+    for name in list(agent.services):
+        agent.change(name, **down)
+    text = desk.window.remedy.text
+    desk.until(lambda: text.text().endswith("unit07 and 42 more"))
+    assert desk.window.remedy.height() == height
+
+
 def test_what_nobody_sees_is_brought_up_to_date_when_it_is_shown(desk: Desk, agent: FakeAgent) -> None:
     desk.live()
     desk.until(lambda: agent.readers)

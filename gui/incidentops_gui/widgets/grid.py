@@ -21,10 +21,14 @@ if TYPE_CHECKING:
     from ..turns import Turns
 
 GAP = 12
-PAINTING = 0.0005
+PAINTING = 0.0012
 """Seconds that the painting of a card in sight takes; it comes in the same turn of the event loop as its update."""
-SHOWING = 0.0015
-"""Seconds that Qt takes to show a new card, and to paint it."""
+SHOWING = 0.003
+"""Seconds that Qt takes to show a new card, and to paint it: a slice makes one."""
+AT_ONCE = 2
+"""So many cards are shown anew in the turn in which they have changed; more of them get turns of their own."""
+SETTLE = 50
+"""Milliseconds for which a new order waits, so that a burst of changes moves everything once."""
 CALM = 2500
 """Milliseconds for which a new order waits while the pointer is over the cards."""
 MANY = 12
@@ -58,7 +62,7 @@ class CardGrid(QScrollArea):
         self._seen = False
         self._tabs: list[str] = []
         self._place = QTimer(self, singleShot=True, interval=0)
-        self._place.timeout.connect(self.arrange)
+        self._place.timeout.connect(self._arrange_soon)
 
     # -- updating
 
@@ -66,6 +70,7 @@ class CardGrid(QScrollArea):
         """Take turns with what else there is to do for the agent that is shown."""
         if self._turns is not None:
             self._turns.forget(self._update_some)
+            self._turns.forget(self.arrange)
         self._turns = turns
 
     def set_seen(self, seen: bool) -> None:
@@ -82,12 +87,14 @@ class CardGrid(QScrollArea):
     def refresh(self, names: Iterable[str]) -> None:
         """Show these cards anew, as soon as the time allows."""
         self._dirty.update(dict.fromkeys(names))
-        if self._dirty:
+        if len(self._dirty) <= AT_ONCE and self._dirty.keys() <= self.cards.keys():
             self._update_some()
+        elif self._turns is not None:
+            self._turns.soon(self._update_some)
 
     def _update_some(self) -> None:
         """What is in sight first; what takes longer than a slice waits for another turn of the event loop."""
-        if not self._seen or self._turns is None:
+        if not self._seen or self._turns is None or not self._dirty:
             return
         state, may_act, now = self._state(), self._may_act(), Slice()
         seen, fresh = set(self.in_sight()), False
@@ -106,12 +113,9 @@ class CardGrid(QScrollArea):
             self._turns.soon(self._update_some)
         if fresh:
             self.arrange()
-        elif not self._dirty and self._order_changed(state):
+        elif not self._dirty and not self._place.isActive() and self._order_changed(state):
             # Nothing moves away under the pointer while somebody may be about to click.
-            if self._canvas.underMouse():
-                self._place.start(CALM)
-            else:
-                self.arrange()
+            self._place.start(CALM if self._canvas.underMouse() else SETTLE)
 
     def _in_turn(self, state: State, seen: set[str]) -> list[str]:
         """The cards to show anew: those in sight, then the new ones in their order, then the rest."""
@@ -126,9 +130,14 @@ class CardGrid(QScrollArea):
     def _make(self, name: str) -> None:
         card = CardWidget(name, self._canvas)
         card.pinned = name in self.pinned
-        card.resized.connect(lambda: self._place.start(0))
+        card.resized.connect(self._on_resized)
         self.cards[name] = card
         self.made.emit(card)
+
+    def _on_resized(self) -> None:
+        """A card needs another height: that waits for no calm."""
+        if self._turns is not None:
+            self._turns.soon(self.arrange)
 
     def remove_gone(self) -> None:
         """Drop the cards of services that are no more."""
@@ -171,6 +180,15 @@ class CardGrid(QScrollArea):
 
     def columns(self) -> int:
         return max((self.viewport().width() + GAP) // (WIDTH + GAP), 1)
+
+    def _arrange_soon(self) -> None:
+        """In a turn of its own, when nothing else waits: if cards move, all that is in sight is painted anew."""
+        if self._turns is None:
+            return
+        if self._turns.busy:
+            self._place.start(SETTLE)
+        else:
+            self._turns.soon(self.arrange)
 
     def arrange(self) -> None:
         """Put every card in its place."""

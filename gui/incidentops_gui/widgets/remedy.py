@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from ..state import State
 
 
+MOST = 8
+"""Names that the bar lists. With all of them it would grow, and every card would be painted anew at each of them."""
+
+
 class RemedyBar(QWidget):
     """``asked`` for remediation, ``planned`` to see first what it would do."""
 
@@ -65,7 +69,10 @@ class RemedyBar(QWidget):
         elif not state.connection.live:
             self._tell("", "muted")
         elif down:
-            self._tell(tr("Down: {names}").format(names=", ".join(down)), "bad")
+            names = ", ".join(down[:MOST])
+            if len(down) > MOST:
+                names = tr("{names} and {n} more").format(names=names, n=len(down) - MOST)
+            self._tell(tr("Down: {names}").format(names=names), "bad")
         else:
             self._tell(tr("All services are up."), "muted")
 

@@ -58,6 +58,8 @@ class Feeder:
     def _serve(self, connection: socket.socket) -> None:
         request = connection.recv(65536)
         arrived = time.monotonic()
+        if not request:
+            return  # the window was closed while it connected
         path = request.split(b" ", 2)[1].decode()
         if path == "/events":
             head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
