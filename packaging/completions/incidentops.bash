@@ -14,9 +14,14 @@ _incidentops_services() {
         grep -oE '"[a-z][a-z0-9-]*": \{"status": "(up|down)"' | cut -d '"' -f 2
 }
 
+# The kinds of faults, as they are installed here.
+_incidentops_faults() {
+    grep -oE '"kind": "[a-z-]+"' /usr/share/incidentops/faults.json 2>/dev/null | cut -d '"' -f 4
+}
+
 _incidentops() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command='' part='' i
-    local commands='status ping start stop restart remediate incident resolve logs journal events system audit maintenance recovery health'
+    local commands='status ping start stop restart remediate incident resolve logs journal events system audit fault maintenance recovery health'
     local options='--json --socket --url --timeout --version --help'
     COMPREPLY=()
     case $before in
@@ -33,7 +38,7 @@ _incidentops() {
         mapfile -t COMPREPLY < <(compgen -W '30m 1h 4h 1d' -- "$word")
         return
         ;;
-    --url | --timeout | --limit | --lines | -n | --reason | --user | --action | --incident) return ;;
+    --url | --timeout | --limit | --lines | -n | --reason | --parameter | -p | --user | --action | --incident) return ;;
     --since | --until | --before | --head) return ;;
     esac
     for ((i = 1; i < COMP_CWORD; i++)); do
@@ -49,6 +54,7 @@ _incidentops() {
     for ((i++; i < COMP_CWORD; i++)); do
         case $command:${COMP_WORDS[i]} in
         audit:list | audit:verify | audit:export | audit:checkpoint) part=${COMP_WORDS[i]} ;;
+        fault:list | fault:catalogue | fault:preview | fault:inject | fault:revert | fault:panic) part=${COMP_WORDS[i]} ;;
         esac
     done
     if [[ $word == -* ]]; then
@@ -61,6 +67,12 @@ _incidentops() {
             *) options+=' --service --user --action --incident --since --until' ;;&
             export) options+=' --output' ;;
             *) options+=' --limit' ;;
+            esac
+            ;;
+        fault)
+            case $part in
+            preview | inject) options+=' --for --parameter' ;;&
+            inject) options+=' --yes' ;;
             esac
             ;;
         journal) options+=' --follow --lines' ;;
@@ -76,6 +88,19 @@ _incidentops() {
         mapfile -t COMPREPLY < <(compgen -W "$(_incidentops_services)" -- "$word")
         ;;
     audit) [[ $part ]] || mapfile -t COMPREPLY < <(compgen -W 'list verify export checkpoint' -- "$word") ;;
+    fault)
+        case $part in
+        '') mapfile -t COMPREPLY < <(compgen -W 'list catalogue preview inject revert panic' -- "$word") ;;
+        revert) mapfile -t COMPREPLY < <(compgen -W "$(_incidentops_services)" -- "$word") ;;
+        catalogue | preview | inject)
+            if [[ $before == "$part" ]]; then
+                mapfile -t COMPREPLY < <(compgen -W "$(_incidentops_faults)" -- "$word")
+            elif [[ $part != catalogue && ${COMP_WORDS[COMP_CWORD - 2]} == "$part" ]]; then
+                mapfile -t COMPREPLY < <(compgen -W "$(_incidentops_services)" -- "$word")
+            fi
+            ;;
+        esac
+        ;;
     recovery)
         if [[ $before == "$command" || $before == -* ]]; then
             mapfile -t COMPREPLY < <(compgen -W "$(_incidentops_services)" -- "$word")

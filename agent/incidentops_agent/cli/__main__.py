@@ -35,6 +35,10 @@ def command(options: Options) -> tuple[Callable[[Options, Client], int], float]:
         from . import setting
 
         return getattr(setting, options.command), READING
+    if options.command == "fault":
+        from . import faulting
+
+        return faulting.fault, ACTING
     from . import acting
 
     return (acting.remediate if options.command == "remediate" else acting.act), ACTING

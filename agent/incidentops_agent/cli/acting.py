@@ -12,7 +12,7 @@ from .terminal import Progress, Style, clean
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
     from .client import Client
@@ -87,10 +87,16 @@ def _post(client: Client, path: str, action: str, name: str) -> dict[str, Any]:
     """Have it done once, showing the time that it takes."""
     import uuid  # here, because showing the status needs none of it
 
-    what = f"{action} {name}".strip()
-    progress = Progress(f"{_GERUNDS[action]} {name}".strip())
+    what, gerund = f"{action} {name}".strip(), f"{_GERUNDS[action]} {name}".strip()
+    return waited_for(what, gerund, lambda tick: client.post(path, str(uuid.uuid4()), tick))
+
+
+def waited_for(what: str, gerund: str, ask: Callable[[Callable[[float], None]], dict[str, Any]]) -> dict[str, Any]:
+    """Ask for something that takes its time, which is shown meanwhile, and say what became of it when that is not
+    known. ``what`` names it (stop redis), ``gerund`` says that it is under way (Stopping redis)."""
+    progress = Progress(gerund)
     try:
-        return client.post(path, str(uuid.uuid4()), progress.tick)
+        return ask(progress.tick)
     except KeyboardInterrupt:
         raise InterruptedActionError(what) from None
     except UnreachableError as error:

@@ -162,9 +162,9 @@ class Client:
         """
         return self._change("POST", path, key, waiting, body)
 
-    def delete(self, path: str, key: str) -> dict[str, Any]:
+    def delete(self, path: str, key: str, waiting: Callable[[float], None] | None = None) -> dict[str, Any]:
         """Have the agent take something back, once per ``key``; as ``post``."""
-        return self._change("DELETE", path, key, None, None)
+        return self._change("DELETE", path, key, waiting, None)
 
     def _change(
         self,

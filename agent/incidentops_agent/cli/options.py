@@ -58,6 +58,9 @@ class Options(argparse.Namespace):
     url: str | None = None
     timeout: float | None = None
     yes = False
+    kind: str | None = None
+    names: tuple[str, ...] = ()
+    parameters: tuple[str, ...] = ()
     limit = 20
     lines = 100
     follow = False
@@ -217,6 +220,31 @@ def _audit(made: argparse.ArgumentParser, common: argparse.ArgumentParser) -> No
     checkpoint.add_argument("-y", "--yes", action="store_true", help="don't ask")
 
 
+def _fault(made: argparse.ArgumentParser, common: argparse.ArgumentParser) -> None:
+    parts = made.add_subparsers(dest="part", metavar="PART", prog="incidentops fault")
+    _word(parts, common, "list", "show what is injected now; the same as without any PART")
+    known = _word(parts, common, "catalogue", "show the kinds of faults, or one with its parameters")
+    known.add_argument("kind", metavar="KIND", nargs="?", type=_text, default=None)
+    for name, text in (
+        ("preview", "show what a fault would do, without doing it"),
+        ("inject", "break a service on purpose, for a while"),
+    ):
+        part = _word(parts, common, name, text)
+        part.add_argument("kind", metavar="KIND", type=_text)
+        part.add_argument("service", metavar="SERVICE", type=_name)
+        part.add_argument(
+            "--for", dest="seconds", metavar="TIME", type=_span, help="how long, such as 30s or 5m (default: 60s)"
+        )
+        part.add_argument(
+            "-p", "--parameter", dest="parameters", metavar="NAME=VALUE", action="append", help="a parameter of KIND"
+        )
+        if name == "inject":
+            part.add_argument("-y", "--yes", action="store_true", help="don't ask")
+    back = _word(parts, common, "revert", "undo faults now, until the services have recovered")
+    back.add_argument("names", metavar="FAULT", nargs="+", type=_text, help="the id of a fault, or its service")
+    _word(parts, common, "panic", "undo every fault at once, without asking")
+
+
 def parser() -> argparse.ArgumentParser:
     common = _common()
     made = argparse.ArgumentParser(
@@ -259,6 +287,7 @@ def parser() -> argparse.ArgumentParser:
     word("events", "show what happens, as it happens, until interrupted")
     word("system", "show CPU, memory, disk, load and pressure of the machine")
     _audit(word("audit", "show who did what, newest first, or verify, export or shorten the audit trail"), common)
+    _fault(word("fault", "break services on purpose, each time for a while, and undo that"), common)
     maintenance = word("maintenance", "keep automatic recovery from a service for some time, or show that")
     maintenance.add_argument("service", metavar="SERVICE", type=_name)
     maintenance.add_argument(
