@@ -91,11 +91,11 @@ def test_every_command_and_option_of_the_command_line() -> None:
 def test_every_option_of_the_agent_and_every_route() -> None:
     page = "incidentops-agent.8"
     assert not missing(page, [rf"^\.It .*Fl {flag[1:]}\b" for flag in flags(agent_main.parser())])
-    paths = [route.path.replace("{service}", "SERVICE").replace("{fault}", "FAULT") for route in ROUTES]
+    paths = [re.sub(r"{(\w+)}", lambda found: found[1].upper(), route.path) for route in ROUTES]
     assert not missing(page, [rf"^\.It {route.method} {path} Ta" for route, path in zip(ROUTES, paths, strict=True)])
-    for route in ROUTES:
+    for route, path in zip(ROUTES, paths, strict=True):
         level = "anybody" if route.level == "anonymous" else route.level.value
-        assert not missing(page, [rf"^\.It {route.method} {route.path.replace('{service}', 'SERVICE')} Ta {level} Ta"])
+        assert not missing(page, [rf"^\.It {route.method} {path} Ta {level} Ta"])
 
 
 def test_every_key_of_the_catalogue() -> None:
