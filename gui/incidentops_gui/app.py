@@ -11,7 +11,7 @@ import signal
 import sys
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, QSocketNotifier, Signal
+from PySide6.QtCore import QObject, QSocketNotifier, QTimer, Signal
 from PySide6.QtWidgets import QApplication
 
 from . import __version__, loading, theme
@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from .session import Session
     from .widgets.menus import Menus
     from .widgets.tray import Tray
+
+
+TRIES, TRAY_PAUSE = 30, 2000
+"""How often a tray is looked for after the start, and the milliseconds between."""
 
 
 class Interrupts(QObject):
@@ -97,16 +101,20 @@ class Application(QObject):
         self.menus = Menus(self.window, self.settings)
         self.menus.chosen.connect(self.go_to)
         self.menus.themed.connect(self._on_themed)
-        self.menus.trayed.connect(self.set_tray)
+        self.menus.trayed.connect(self._on_trayed)
         self.theme.changed.connect(self.window.recolour)
         self.complete = True
         yield
         self.session.open()
         self.instance.listen()
         if self.settings.tray:
+<<<<<<< HEAD
             self.set_tray(True)
         # What is loaded stays: looking through it for garbage again and again would hold the window up.
         gc.freeze()
+=======
+            self._await_tray(TRIES)
+>>>>>>> 9a1054b (gui: the tray can be turned on from the menu; no card is cut off; journal levels by their pixels)
         self.ready.emit()
 
     def go_to(self, target: Target) -> None:
@@ -154,6 +162,21 @@ class Application(QObject):
         self.settings.tray = on
         # With a symbol in the tray, closing the window leaves the watch on.
         QApplication.setQuitOnLastWindowClosed(self.tray is None)
+
+    def _await_tray(self, tries: int) -> None:
+        """At the start of a session the tray may come after us."""
+        self.set_tray(True)
+        if self.tray is None and tries > 0:
+            later = QTimer(self, singleShot=True, interval=TRAY_PAUSE)
+            later.timeout.connect(lambda: self._await_tray(tries - 1) if self.settings.tray else None)
+            later.timeout.connect(later.deleteLater)
+            later.start()
+
+    def _on_trayed(self, on: bool) -> None:
+        self.set_tray(on)
+        if on and self.tray is None:
+            self.settings.tray = False
+            self.menus.tell_no_tray()
 
     def leave(self) -> None:
         """Quit; the window's place and the pins are kept."""

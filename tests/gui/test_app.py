@@ -24,6 +24,7 @@ from incidentops_gui.settings import Settings
 from incidentops_gui.state import Connection, Phase, Trouble
 from incidentops_gui.widgets.tray import Tray, icon
 from PySide6.QtCore import QSettings
+from PySide6.QtWidgets import QMessageBox, QSystemTrayIcon
 from waiting import eventually
 
 from gui.conftest import Desk, delete_now
@@ -173,6 +174,45 @@ def test_another_host_is_shown_and_what_was_chosen_is_kept(
     assert settings.theme is theme.Choice.LIGHT
     made.leave()
     assert not settings.geometry.isEmpty()
+    made.window.close()
+    made.window.deleteLater()
+    made.deleteLater()
+    delete_now()
+
+
+@pytest.mark.usefixtures("_own_runtime")
+def test_a_tray_may_come_later_or_never(
+    qtbot: QtBot, agent: FakeAgent, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = [False]
+    monkeypatch.setattr(QSystemTrayIcon, "isSystemTrayAvailable", staticmethod(lambda: there[0]))
+    monkeypatch.setattr("incidentops_gui.app.TRAY_PAUSE", 20)
+    settings.tray = True
+    made = Application(hosts.unix(str(agent.path)), False, settings, theme.Choice.LIGHT)
+
+    def has_tray() -> bool:
+        return made.tray is not None
+
+    def kept() -> bool:
+        return settings.tray
+
+    with qtbot.waitSignal(made.ready, timeout=10_000):
+        made.open()
+    assert not has_tray()
+    assert kept(), "it is still wanted"
+    there[0] = True
+    qtbot.waitUntil(has_tray, timeout=5000)
+    made.menus.tray.trigger()
+    assert not has_tray()
+    assert not kept()
+    there[0] = False
+    made.menus.tray.trigger()
+    (box,) = made.window.findChildren(QMessageBox)
+    assert box.text().startswith("This desktop has no tray")
+    assert not made.menus.tray.isChecked()
+    assert not kept()
+    box.close()
+    made.close()
     made.window.close()
     made.window.deleteLater()
     made.deleteLater()

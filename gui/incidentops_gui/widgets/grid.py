@@ -62,7 +62,14 @@ class CardGrid(QScrollArea):
         self._seen = False
         self._tabs: list[str] = []
         self._place = QTimer(self, singleShot=True, interval=0)
+<<<<<<< HEAD
         self._place.timeout.connect(self._arrange_soon)
+=======
+        self._place.timeout.connect(self.arrange)
+        self._fit = QTimer(self, singleShot=True, interval=0)
+        self._fit.timeout.connect(self._lay_out)
+        self._expected = 0
+>>>>>>> 9a1054b (gui: the tray can be turned on from the menu; no card is cut off; journal levels by their pixels)
 
     # -- updating
 
@@ -130,7 +137,11 @@ class CardGrid(QScrollArea):
     def _make(self, name: str) -> None:
         card = CardWidget(name, self._canvas)
         card.pinned = name in self.pinned
+<<<<<<< HEAD
         card.resized.connect(self._on_resized)
+=======
+        card.resized.connect(self._fit.start)  # at once, also where a new order has to wait
+>>>>>>> 9a1054b (gui: the tray can be turned on from the menu; no card is cut off; journal levels by their pixels)
         self.cards[name] = card
         self.made.emit(card)
 
@@ -193,10 +204,16 @@ class CardGrid(QScrollArea):
     def arrange(self) -> None:
         """Put every card in its place."""
         self._place.stop()
-        state = self._state()
-        wanted = ordering.order(state, self.pinned, self.wanted, self.failed_first)
+        wanted = ordering.order(self._state(), self.pinned, self.wanted, self.failed_first)
         self.shown = [name for name in wanted if name in self.cards]
-        compact = len(wanted) > MANY
+        self._expected = len(wanted)
+        self._lay_out()
+        self._tab_order()
+
+    def _lay_out(self) -> None:
+        """Give every card the room that it needs, in the order that there is."""
+        self._fit.stop()
+        compact = self._expected > MANY
         columns, width = self.columns(), self.viewport().width()
         each = (width - GAP * (columns - 1)) / columns
         top, height, hidden = 0, 0, set(self.cards) - set(self.shown)
@@ -214,9 +231,8 @@ class CardGrid(QScrollArea):
                     card.show()
             top += height + GAP
         # Room for those that are not made yet: the bar at the side is there from the beginning, the width stays.
-        missing = -(-len(wanted) // columns) - -(-len(self.shown) // columns)
+        missing = -(-self._expected // columns) - -(-len(self.shown) // columns)
         self._canvas.resize(width, max(top + missing * (height + GAP) - GAP, 0))
-        self._tab_order()
 
     def _tab_order(self) -> None:
         if self._tabs == self.shown:

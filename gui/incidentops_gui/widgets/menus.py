@@ -135,7 +135,8 @@ class Menus(QObject):
             action = self._check(menu, text, choice is self._settings.theme, partial(self._on_theme, choice))
             group.addAction(action)
         menu.addSeparator()
-        self._check(menu, tr("Symbol in the &tray, with notifications"), self._settings.tray, self.trayed.emit)
+        on = self._settings.tray
+        self.tray = self._check(menu, tr("Symbol in the &tray, with notifications"), on, self.trayed.emit)
 
     def _on_theme(self, choice: theme.Choice, _on: bool) -> None:
         self.themed.emit(choice)
@@ -144,12 +145,22 @@ class Menus(QObject):
         action = menu.addAction(text)
         action.setCheckable(True)
         action.setChecked(on)
-        action.triggered.connect(do)
+        # A signal's own emit would be called without the argument.
+        action.triggered.connect(lambda checked: do(checked))
         return action
 
     def _help(self, menu: QMenu) -> None:
         self._add(menu, tr("&Keys"), ["?", "F1"], self._window.show_keys)
         menu.addAction(tr("&About IncidentOps"), self._about)
+
+    def tell_no_tray(self) -> None:
+        """What was asked for is not to be had, and is not left checked as if it was."""
+        self.tray.setChecked(False)
+        box = QMessageBox(self._window)
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        box.setIcon(QMessageBox.Icon.Information)
+        box.setText(tr("This desktop has no tray for a symbol, and without one there are no notifications."))
+        box.open()
 
     def _about(self) -> None:
         box = QMessageBox(self._window)
