@@ -66,6 +66,7 @@ class SqliteAudit:
         self._sentences: dict[str, deque[str]] = {}
         self._database: sqlite3.Connection | None = None
         self._head: Head | None = None
+        self._tried: tuple[list[AuditRow], Head] | None = None
         self._verifying = asyncio.Lock()
         self._verdict: tuple[float, Head | None, Verdict] | None = None
         self._closing = False
@@ -210,6 +211,12 @@ class SqliteAudit:
 
     def _follow(self, database: sqlite3.Connection) -> Head:
         """The newest row, which the next one follows on; takes note when somebody else has changed it."""
+        tried, self._tried = self._tried, None
+        if tried is not None and audit_store.newest_head(database) == tried[1]:
+            self._head = tried[1]  # the disk said no, but took it
+            for row in tried[0]:
+                if self._unwritten and self._unwritten[0] is row:
+                    self._unwritten.popleft()
         head, changed = audit_store.next_head(database, self._head)
         if changed:
             self._changed = f"the audit trail was changed by somebody else: {changed}"
@@ -236,13 +243,14 @@ class SqliteAudit:
                 return
 
     def _write(self, batch: list[_Entry]) -> None:
-        rows = [*self._unwritten, *(row for row, _ in batch)]
-        if not rows:
+        if not (batch or self._unwritten):
             return
         failing = ""
+        rows: list[AuditRow] = []
         heads: list[Head] = []
         try:
             database = self._connect()
+            rows = [*self._unwritten, *(row for row, _ in batch)]
             begins_only = all(row.phase == "requested" for row in rows)
             database.execute(f"PRAGMA synchronous = {'NORMAL' if begins_only else 'FULL'}")
             with audit_store.writing(database):
@@ -250,6 +258,7 @@ class SqliteAudit:
         except Exception as error:  # whatever it was, the thread goes on: every action waits for it
             failing = f"the audit trail can't be written: {error}"
             self._unwritten.extend(row for row, _ in batch)
+            self._tried = (rows, heads[-1]) if heads else None
             self._forget_connection()
         else:
             self._head = heads[-1] if heads else self._head
@@ -262,6 +271,7 @@ class SqliteAudit:
 
     def _prune(self, asked: _Prune) -> None:
         """Make a checkpoint; the one who asked is told how it went, the trail goes on in any case."""
+        made: Checkpoint | None = None
         try:
             database = self._connect()
             database.execute("PRAGMA synchronous = FULL")
@@ -269,6 +279,7 @@ class SqliteAudit:
                 last = self._follow(database)
                 made, row = audit_retention.checkpoint(database, last, asked.before, asked.who)
         except Exception as error:  # as in _write
+            self._tried = ([], made.head) if made is not None else None
             self._forget_connection()
             refused = OSError(f"cannot remove old rows of the audit trail: {error}")
             self._loop.call_soon_threadsafe(_settle, asked.done, refused)

@@ -31,7 +31,8 @@ WINDOW, ATTEMPTS_MOST = 86400.0, 100
 _KEPT = {
     "an action that is under way": f"SELECT min(seq) FROM audit WHERE {audit_store.OPEN_ACTIONS}",  # noqa: S608
     "an incident that is open": "SELECT min(seq) FROM audit WHERE action = 'incident-opened' AND incident NOT IN"
-    " (SELECT incident FROM audit WHERE incident != '' AND action IN ('incident-closed', 'incident-merged'))",
+    " (SELECT incident FROM audit WHERE incident != '' AND action = 'incident-closed' UNION"
+    " SELECT json_extract(detail, '$.from') FROM audit WHERE action = 'incident-merged' AND json_extract(detail, '$.from') IS NOT NULL)",
 }
 
 

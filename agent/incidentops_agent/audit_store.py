@@ -186,8 +186,7 @@ def next_head(database: sqlite3.Connection, known: Head | None) -> tuple[Head, s
     A number that was given once is not given again, so that a tail which was cut off leaves a gap. Where the newest
     row has been changed, the next one follows on what it was, so that the change stays visible.
     """
-    found = database.execute("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1").fetchone()
-    last = Head(*found) if found else EMPTY
+    last = newest_head(database)
     highest = max(last.seq, counted(database))
     here = Head(highest, last.hash)
     if known is None:
@@ -199,6 +198,11 @@ def next_head(database: sqlite3.Connection, known: Head | None) -> tuple[Head, s
     if same:
         return here, f"rows after row {known.seq} were added by another program"
     return Head(max(highest, known.seq), known.hash), f"row {known.seq} was changed or removed"
+
+
+def newest_head(database: sqlite3.Connection) -> Head:
+    found = database.execute("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1").fetchone()
+    return Head(*found) if found else EMPTY
 
 
 def counted(database: sqlite3.Connection) -> int:

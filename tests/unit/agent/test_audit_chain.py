@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sqlite3
 import subprocess
@@ -10,12 +11,16 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from incidentops_agent import audit_store, audit_verify, chain
+import pytest
+from incidentops_agent import audit, audit_store, audit_verify, chain
 from incidentops_agent.chain import Head
 from incidentops_agent.ports import AuditQuery
+from samples import ROOT
 from unit.agent.trails import edit, opened, row
+from waiting import soon
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from incidentops_agent.chain import Problem
@@ -71,7 +76,7 @@ async def test_a_trail_of_the_first_schema_is_chained_and_goes_on(tmp_path: Path
 
 MIGRATE = """
 import os, pathlib, sqlite3, sys
-from incidentops_agent import audit_store, audit_verify, chain
+from incidentops_agent import audit, audit_store, audit_verify, chain
 
 real, left = chain.link, int(sys.argv[2])
 def link(*arguments):
@@ -211,3 +216,34 @@ async def test_replay_gives_the_newest_oldest_first(tmp_path: Path) -> None:
         assert [one.action_id for one in trail.replay(["breaker-*"], 10)] == ["id1", "id3", "id5"]
         assert [one.action_id for one in trail.replay(["breaker-*", "stop"], 2)] == ["id4", "id5"]
         assert trail.replay(["nothing"], 10) == []
+
+
+async def test_what_the_disk_took_though_it_said_no_is_not_written_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after an fsync that fails: the transaction is in the log all the same, and the next connection finds it."""
+    monkeypatch.setattr(audit, "RETRY_SECONDS", 0.02)
+    real, refusals = audit_store.writing, [2]
+
+    @contextlib.contextmanager
+    def writing(database: sqlite3.Connection) -> Iterator[None]:
+        with real(database):
+            yield
+        if refusals[0]:
+            refusals[0] -= 1
+            raise sqlite3.OperationalError("disk I/O error")
+
+    async with opened(tmp_path / "a.db") as trail:
+        await trail.append(row(1))
+        monkeypatch.setattr(audit_store, "writing", writing)
+        assert await trail.append(row(2)) is False
+        assert await trail.append(row(3)) is False
+        await soon(lambda: not trail.failing)
+        refusals[0] = 1
+        with pytest.raises(OSError, match="disk I/O error"):
+            await trail.checkpoint(row(2).at, ROOT)
+        assert await trail.append(row(4)) is True
+        assert [one.action_id for _, one in await trail.rows(AuditQuery(actions=["stop"]), 9)] == ["id4", "id3", "id2"]
+        assert (await trail.verify()).problem is None
+        assert trail.unwritten == 0
+        assert all("changed by somebody" not in said for said in trail.reports)

@@ -104,7 +104,11 @@ async def test_an_open_incident_stays(tmp_path: Path) -> None:
             await trail.append(one)
         done = await trail.checkpoint(FAR, ROOT)
         assert (done.through, done.kept_by) == (2, "an incident that is open")
-        await trail.append(fact(5, "incident-merged", incident="b"))
+        await trail.append(replace(fact(5, "incident-opened", incident="c"), detail={}))
+        await trail.append(replace(fact(6, "incident-merged", incident="c"), detail={"from": "b"}))
+        done = await trail.checkpoint(PRESENT + 1, ROOT)
+        assert (done.through, done.kept_by) == (5, "an incident that is open")
+        await trail.append(fact(7, "incident-closed", incident="c"))
         assert (await trail.checkpoint(FAR, ROOT)).kept_by == ""
 
 
