@@ -32,7 +32,7 @@ _KEPT = {
     "an action that is under way": f"SELECT min(seq) FROM audit WHERE {audit_store.OPEN_ACTIONS}",  # noqa: S608
     "an incident that is open": "SELECT min(seq) FROM audit WHERE action = 'incident-opened' AND incident NOT IN"
     " (SELECT incident FROM audit WHERE incident != '' AND action = 'incident-closed' UNION"
-    " SELECT json_extract(detail, '$.from') FROM audit WHERE action = 'incident-merged' AND json_extract(detail, '$.from') IS NOT NULL)",
+    " SELECT ifnull(json_extract(detail, '$.from'), '') FROM audit WHERE action = 'incident-merged')",
 }
 
 
