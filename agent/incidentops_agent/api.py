@@ -15,6 +15,7 @@ from .handlers.actions import ActionHandlers
 from .handlers.agent import AgentHandlers
 from .handlers.audit import AuditHandlers
 from .handlers.faults import FaultHandlers
+from .handlers.incidents import IncidentHandlers
 from .handlers.recovery import RecoveryHandlers
 from .handlers.services import ServicesHandlers
 from .handlers.streams import StreamHandlers
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from .actions import Actions
     from .engine import Engine
     from .faults import Faults
+    from .incidents import Incidents
     from .model import Peer
     from .ports import Audit, Journal, Metrics, System
 
@@ -80,6 +82,7 @@ class Api:
         self,
         engine: Engine,
         actions: Actions,
+        incidents: Incidents,
         audit: Audit,
         system: System,
         journal: Journal,
@@ -100,6 +103,7 @@ class Api:
             "faults": FaultHandlers(engine, faults, acting),
             "recovery": RecoveryHandlers(engine, actions),
             "audit": AuditHandlers(engine, actions, audit),
+            "incidents": IncidentHandlers(engine, incidents, audit, journal),
             "streams": self._streams,
         }
         self._handlers: dict[str, Handler] = {}

@@ -25,6 +25,7 @@ from .engine import Engine
 from .exits import PidfdExits
 from .fault_files import FaultFiles
 from .faults import Faults
+from .incidents import Incidents
 from .journal import JournalWriter
 from .listeners import KernelListeners
 from .meter import CgroupMeter
@@ -83,6 +84,14 @@ def listening_sockets(listen: Sequence[str]) -> list[socket.socket]:
     return opened
 
 
+def boot_id(path: Path = Path("/proc/sys/kernel/random/boot_id")) -> str:
+    """What names this boot of the machine; empty when nothing does."""
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""
+
+
 class Agent:
     """The running agent."""
 
@@ -105,15 +114,19 @@ class Agent:
         )
         self._system = SystemSampler()
         self._metrics.attach(self._engine, self._audit, self._system)
+        self._incidents = Incidents(self._engine, self._audit, boot_id())
         journal = UnitJournal()
         self._actions = Actions(self._engine, self._bus, self._audit, journal, KernelListeners())
         self._faults = Faults(
             self._engine, self._bus, Recorder(self._engine, self._audit), FaultFiles(), access.agent_actor()
         )
+        self._faults.on_begin.append(self._incidents.fault_injected)
+        self._faults.on_end.append(self._incidents.fault_cleared)
         self._wsl = access.on_wsl()
         self._api = Api(
             self._engine,
             self._actions,
+            self._incidents,
             self._audit,
             self._system,
             journal,
@@ -141,6 +154,7 @@ class Agent:
             raise OSError("there is no socket to serve: start incidentops-agent.socket, or give --listen")
         doors = Doors(self._api, sockets)
         await self._close_interrupted()
+        self._incidents.replay()
         self._actions.recovery.start(self._audit, secrets.token_hex(8))
         await self._bus.watch(self._engine.unit_specs())
         self._engine.start()
@@ -156,6 +170,7 @@ class Agent:
             await self._engine.settled(FIRST_VERDICTS)
             if not self._engine.bus_answering:
                 self._engine.report("systemd", "systemd has not answered yet; nothing is known of its units")
+            self._incidents.settled()
             await doors.open()
             daemon.notify("READY=1\nSTATUS=watching " + str(len(self._engine.visible())) + " services")
             stopping = asyncio.ensure_future(self._stopping.wait())
@@ -171,6 +186,7 @@ class Agent:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await self._engine.stop()
+            await self._incidents.stop()
             await self._prober.close()
             self._audit.close()
 
@@ -216,6 +232,7 @@ class Agent:
             self._api.use_access(Access(loaded.settings, self._wsl))
             self._upkeep.use(loaded.settings.keep_days)
             specs = await self._engine.adopt(loaded.catalogue)
+            self._incidents.catalogue_changed()
             self._engine.report("configuration", "")
             self._faults.load()
             try:

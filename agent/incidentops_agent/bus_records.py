@@ -23,6 +23,8 @@ FIELDS = {
     b"ActiveEnterTimestamp": "active_enter_usec",
     b"InactiveExitTimestamp": "inactive_exit_usec",
     b"StateChangeTimestamp": "state_change_usec",
+    b"ActiveExitTimestamp": "active_exit_usec",
+    b"ExecMainExitTimestamp": "exec_main_exit_usec",
     b"ConditionResult": "condition_result",
     b"ConditionTimestamp": "condition_usec",
     b"FreezerState": "freezer_state",

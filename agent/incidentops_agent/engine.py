@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from .catalogue import Catalogue
-    from .model import ProbeResult, UnitView
+    from .model import AuditRow, ProbeResult, UnitView
     from .ports import Exits, Meter, Metrics, Prober
 
 __all__ = ["Busy", "Engine", "Service", "Transition"]
@@ -64,6 +64,9 @@ class Engine:
         self._changed: dict[str, asyncio.Event] = {}
         self._transitions: list[Transition] = []
         self._watching: list[Callable[[Service], None]] = []
+        self._answers: list[Callable[[Service], None]] = []
+        self._acts: list[Callable[[AuditRow], None]] = []
+        self._more: dict[str, Callable[[], Any]] = {}
         self._body: bytes | None = None
         self._body_second = 0
         self._resources_at = 0.0
@@ -98,7 +101,12 @@ class Engine:
         return {"status": "degraded" if self._problems else "ok", "problems": dict(sorted(self._problems.items()))}
 
     def snapshot(self) -> dict[str, Any]:
-        return {"services": self._all(), "agent": self.agent_view(), "at": views.iso(self.now())}
+        more = {name: view() for name, view in self._more.items()}
+        return {"services": self._all(), "agent": self.agent_view(), "at": views.iso(self.now()), **more}
+
+    def add_to_snapshot(self, name: str, view: Callable[[], Any]) -> None:
+        """Have what ``view`` gives, as JSON, be a part of every snapshot."""
+        self._more[name] = view
 
     # -- facts
 
@@ -190,6 +198,8 @@ class Engine:
             ever_ok=before.ever_ok or result.outcome in (ProbeOutcome.OK, ProbeOutcome.UNAVAILABLE),
         )
         self._update(service, quiet=before.last.outcome is result.outcome and before.last.message == result.message)
+        for tell in self._answers:
+            tell(service)
 
     def set_busy(self, service: Service, busy: Busy | None) -> None:
         service.busy = busy
@@ -239,6 +249,19 @@ class Engine:
         """Have ``look`` called, within the turn of the event loop, when anything about a service has changed but the
         latency of its probe; before the readers are told, so that what it changes in turn is told with it."""
         self._watching.append(look)
+
+    def on_answer(self, tell: Callable[[Service], None]) -> None:
+        """Have ``tell`` called after each probe that counted for a service."""
+        self._answers.append(tell)
+
+    def on_acted(self, tell: Callable[[AuditRow], None]) -> None:
+        """Have ``tell`` called with the rows of each action: when it begins, once its row is stored, and when it is
+        over."""
+        self._acts.append(tell)
+
+    def acted(self, row: AuditRow) -> None:
+        for tell in self._acts:
+            tell(row)
 
     # -- waiting
 

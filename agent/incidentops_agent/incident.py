@@ -1,4 +1,4 @@
-"""Pure: what an incident is, which services belong to one, and how its record grows with each fact.
+"""Pure: what an incident is, and how its record grows with each fact.
 
 Everything that happens to incidents is a ``Fact``. The live agent makes facts, has them applied to its ``Book`` and
 writes them to the audit trail; after a restart the same facts from the trail, applied in the same order, make the same
@@ -15,12 +15,10 @@ from typing import TYPE_CHECKING, Any
 from .causes import Cause
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Mapping
 
 STAYED = 10.0
 """Seconds that every member must have been healthy for the incident to be over."""
-TAKEOVER = 10.0
-"""Seconds after its dependant in which a dependency that fails is taken for the cause."""
 TIMELINE_MOST = 200
 SPANS_MOST = 50
 """Times of being down that are kept apart per member; the oldest are joined beyond that."""
@@ -130,56 +128,6 @@ class Incident:
         return self.phase is not Phase.CLOSED
 
 
-# -- which services belong together
-
-
-@dataclass(frozen=True, slots=True)
-class Home:
-    """Where a service that leaves healthy belongs: to no incident (``incident`` is empty), to one that explains it, or
-    to one that it explains (``takes_over``), together with further ones that it explains as well (``merge``)."""
-
-    incident: str = ""
-    takes_over: bool = False
-    merge: tuple[str, ...] = ()
-
-
-def home(live: Iterable[Incident], needs: Mapping[str, Collection[str]], service: str, at: float) -> Home:
-    """Where ``service``, which is in no live incident and left healthy at ``at``, belongs.
-
-    Args:
-        live: the incidents that are not closed, oldest first.
-        needs: all that each service needs, directly or not.
-    """
-    incidents = list(live)
-    for one in incidents:
-        if any(name in needs.get(service, ()) for name in one.services):
-            return Home(one.id)
-    explained = [one.id for one in incidents if _explains(service, one, needs, at)]
-    return Home(explained[0], True, tuple(explained[1:])) if explained else Home()
-
-
-def _explains(service: str, one: Incident, needs: Mapping[str, Collection[str]], at: float) -> bool:
-    root = one.member(one.root)
-    return service in needs.get(one.root, ()) and root is not None and 0 <= at - root.left <= TAKEOVER
-
-
-# The causes that are only the way down to what is known a moment later, and what each may turn out to be.
-_ON_THE_WAY = (Cause.STARTING, Cause.STOPPING, Cause.UNKNOWN)
-_OF_A_HANG = (Cause.FROZEN, Cause.WATCHDOG, Cause.OUT_OF_MEMORY)
-
-
-def refines(old: str, new: str) -> bool:
-    """Whether a fresh diagnosis says more of why an incident began than the one that it was opened with; a later state
-    of the same service, such as its start, does not."""
-    if new == old or new in _ON_THE_WAY:
-        return False
-    if old in _ON_THE_WAY:
-        return True
-    if old == Cause.RESTARTING:
-        return new not in (Cause.UNRESPONSIVE, Cause.DEPENDENCY_DOWN)
-    return old == Cause.UNRESPONSIVE and new in _OF_A_HANG
-
-
 # -- how a record grows
 
 
@@ -256,7 +204,7 @@ def opened(fact: Fact) -> Incident:
         sentence=str(about.get("sentence", "")),
         evidence=tuple(map(str, about.get("evidence", ()))),
         deliberate=bool(about.get("deliberate", False)),
-        fault={"id": str(fault.get("id", "")), "kind": str(fault.get("kind", ""))} if fault else None,
+        fault=_named(fault) if fault else None,
         began=began,
         began_source=source,
         detected=fact.at,
@@ -289,7 +237,7 @@ def _joined(before: Incident, fact: Fact) -> Incident:
         sentence=str(about.get("sentence", grown.sentence)),
         evidence=tuple(map(str, about.get("evidence", ()))),
         deliberate=bool(about.get("deliberate", False)),
-        fault={"id": str(fault.get("id", "")), "kind": str(fault.get("kind", ""))} if fault else grown.fault,
+        fault=_named(fault) if fault else grown.fault,
         began=min(began, grown.began),
         began_source=str(about.get("began_source")) if earlier else grown.began_source,
         ttd=_seconds(about.get("ttd")) if about.get("ttd") is not None else grown.ttd,
@@ -323,7 +271,21 @@ def merged(into: Incident, other: Incident, fact: Fact) -> Incident:
 
 
 def _cause(before: Incident, fact: Fact) -> Incident:
+    """More is known of why it began; with a ``fault`` in its detail, also when."""
     about = fact.detail
+    fault = about.get("fault")
+    if fault:
+        began = float(about["began"])
+        first = Moment(began, "began", fact.service, str(about.get("text", "")), "fault")
+        others = [one for one in before.timeline if (one.what, one.service) != ("began", fact.service)]
+        return replace(
+            before,
+            fault=_named(fault),
+            began=began,
+            began_source="fault",
+            ttd=_seconds(about.get("ttd")),
+            timeline=_bounded(sorted([first, *others], key=lambda one: one.at)),
+        )
     grown = replace(
         before,
         cause=str(about.get("cause", before.cause)),
@@ -421,6 +383,10 @@ def _bounded(moments: list[Moment]) -> tuple[Moment, ...]:
     if len(moments) > TIMELINE_MOST:
         moments = [*moments[: TIMELINE_MOST // 2], *moments[-(TIMELINE_MOST // 2) :]]
     return tuple(moments)
+
+
+def _named(fault: Mapping[str, Any]) -> dict[str, str]:
+    return {key: str(fault.get(key, "")) for key in ("id", "kind")}
 
 
 def _seconds(value: Any) -> float | None:

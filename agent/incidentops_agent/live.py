@@ -40,6 +40,8 @@ class Service:
     auto: Automatic | None = None
     """What automatic recovery does about it, None while it is brought back by hand."""
     maintenance: Maintenance | None = None
+    incident: str | None = None
+    """The id of the incident that it is a part of."""
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     superseded: asyncio.Event = field(default_factory=asyncio.Event)
     """Set while a stop waits, to end the start that is under way and those that wait before the stop."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
 from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily
 from prometheus_client.registry import Collector
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 PROBE_BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 ACTION_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+INCIDENT_BUCKETS = (0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 14400.0)
 UNIT_STATES = ("activating", "active", "deactivating", "failed", "inactive")
 
 
@@ -72,6 +73,32 @@ class AgentMetrics:
             ["kind", "service", "outcome"],
             registry=self.registry,
         )
+        self._prepare_incidents()
+
+    def _prepare_incidents(self) -> None:
+        self._incidents = Counter(
+            "incidentops_incidents",
+            "Incidents that are over, by root service and cause.",
+            ["service", "cause"],
+            registry=self.registry,
+        )
+        self._incidents_open = Gauge(
+            "incidentops_incidents_open", "Incidents that are not over.", registry=self.registry
+        )
+        self._detection, self._acknowledgement, self._recovery = (
+            Histogram(
+                f"incidentops_incident_{name}_seconds",
+                text,
+                ["service", "cause"],
+                buckets=INCIDENT_BUCKETS,
+                registry=self.registry,
+            )
+            for name, text in (
+                ("detection", "Time from an incident's begin until it was detected."),
+                ("acknowledgement", "Time from an incident's detection until somebody acknowledged it."),
+                ("recovery", "Time from an incident's begin until every service of it was healthy again."),
+            )
+        )
 
     def attach(self, engine: Engine, audit: Audit, system: System) -> None:
         """Let the scrape read the states from their owners."""
@@ -97,6 +124,18 @@ class AgentMetrics:
         self._probes.labels(service, result.outcome.value).inc()
         if result.outcome is ProbeOutcome.OK:
             self._probe_seconds.labels(service).observe(result.latency)
+
+    def incident(
+        self, service: str, cause: str, detection: float | None, acknowledgement: float | None, recovery: float | None
+    ) -> None:
+        self._incidents.labels(service, cause).inc()
+        measured = ((self._detection, detection), (self._acknowledgement, acknowledgement), (self._recovery, recovery))
+        for histogram, seconds in measured:
+            if seconds is not None:
+                histogram.labels(service, cause).observe(seconds)
+
+    def incidents_open(self, count: int) -> None:
+        self._incidents_open.set(count)
 
     def text(self) -> bytes:
         body: bytes = generate_latest(self.registry)

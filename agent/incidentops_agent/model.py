@@ -134,6 +134,8 @@ class UnitView:
     inactive_exit_usec: int = 0
     active_enter_usec: int = 0
     state_change_usec: int = 0
+    active_exit_usec: int = 0
+    exec_main_exit_usec: int = 0
     condition_result: bool = True
     condition_usec: int = 0
     freezer_state: str = "running"

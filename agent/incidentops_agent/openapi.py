@@ -8,7 +8,7 @@ from typing import Any
 from . import __version__
 from .routes import ROUTES, Route
 
-ARRAYS = ("audit.rows", "faults.every", "services.logs", "streams.journal")
+ARRAYS = ("audit.rows", "faults.every", "incidents.every", "services.logs", "streams.journal")
 """The handlers whose answer is a list."""
 
 ERRORS = {

@@ -118,6 +118,14 @@ class BrokenTrailError(Exception):
         super().__init__(problem.message)
 
 
+class Trail(Protocol):
+    """The part of the audit trail that facts are written to and rebuilt from; see Audit."""
+
+    async def append(self, row: AuditRow) -> bool: ...
+
+    def replay(self, actions: Sequence[str], limit: int) -> list[AuditRow]: ...
+
+
 class Audit(Protocol):
     """The audit trail."""
 
@@ -202,6 +210,14 @@ class Metrics(Protocol):
 
     def request(self, method: str, route: str, code: int) -> None: ...
 
+    def incident(
+        self, service: str, cause: str, detection: float | None, acknowledgement: float | None, recovery: float | None
+    ) -> None:
+        """An incident is over; the durations are seconds, None for what was not measured."""
+        ...
+
+    def incidents_open(self, count: int) -> None: ...
+
     def text(self) -> bytes:
         """All metrics in Prometheus' text format."""
         ...
@@ -217,10 +233,14 @@ class Listeners(Protocol):
 
 
 class Journal(Protocol):
-    """The journal of a unit. Both raise OSError when it can't be read."""
+    """The journal of a unit. All raise OSError when it can't be read."""
 
     async def recent(self, unit: str, lines: int, invocation: str = "") -> list[JournalEntry]:
         """The newest entries, oldest of them first; with an invocation id only what the processes of that run said."""
+        ...
+
+    async def window(self, unit: str, since: float, until: float, lines: int) -> list[JournalEntry]:
+        """The newest entries between two times, in seconds since the epoch, oldest of them first."""
         ...
 
     def follow(self, unit: str, lines: int) -> AsyncGenerator[JournalEntry]:

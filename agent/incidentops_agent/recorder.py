@@ -26,8 +26,10 @@ class Recorder:
         self._audit = audit
 
     async def write(self, row: AuditRow) -> bool:
-        """True when the row is safely stored."""
-        return await self._audit.append(row)
+        """True when the row is safely stored. Who watches actions is told once it is: what follows is the action."""
+        stored = await self._audit.append(row)
+        self._engine.acted(row)
+        return stored
 
     def requested(self, action: str, name: str, who: Actor) -> AuditRow:
         """The row that an action begins with; not written yet."""
@@ -67,7 +69,9 @@ class Recorder:
             job_id=result.job_id,
             invocation_id=service.unit.invocation_id if service and service.unit else "",
             duration=seconds,
+            incident=row.incident or (service.incident if service else None) or "",
         )
+        self._engine.acted(finished)
         recorded = await self._audit.append(finished)
         self._engine.broker.publish("action", views.audit_row(finished))
         return recorded

@@ -35,6 +35,7 @@ class Route:
 
 _OK = {200: "As asked."}
 _SERVICE = {404: "There is no such service; the answer lists the known ones."}
+_INCIDENT = {404: "There is no such incident."}
 _CHANGE = {
     200: "Done and verified.",
     **_SERVICE,
@@ -94,6 +95,21 @@ ROUTES = (
     Route("POST", "/remediate", _O, "actions.remediate", "Bring back what is down, in dependency order",
           {200: "It was tried; the answer says for each service how it went.", 400: "The body is wrong.",
            409: "The plan that was asked for is not the present one, or another one is being run."}),
+    Route("GET", "/incidents", _R, "incidents.every", "Incidents, newest first",
+          {**_OK, 400: "A query parameter is wrong.", 404: "There is no such service or incident."},
+          query=("state", "service", "limit", "before")),
+    Route("GET", "/incidents/{incident}", _R, "incidents.one", "One incident with its timeline",
+          {**_OK, **_INCIDENT}),
+    Route("GET", "/incidents/{incident}/report", _O, "incidents.report",
+          "The report of an incident, as Markdown or HTML, with the journals of its units",
+          {**_OK, 400: "A query parameter is wrong.", **_INCIDENT}, query=("format",), media="text/markdown"),
+    Route("POST", "/incidents/{incident}/acknowledge", _O, "incidents.acknowledge",
+          'Say that you have taken an incident up; the body may have a "note"',
+          {**_OK, 400: "The body is wrong.", **_INCIDENT, 409: "It is closed already."},
+          body={"note": {"type": "string", "maxLength": 1000}}),
+    Route("GET", "/statistics", _R, "incidents.statistics",
+          "How long incidents took over a period (seconds), and availability",
+          {**_OK, 400: "A query parameter is wrong."}, query=("period",)),
     Route("POST", "/maintenance/{service}", _O, "recovery.begin_maintenance",
           "Begin a window in which nothing is done about a service automatically", _SETTING,
           body={"seconds": _SECONDS, "reason": {"type": "string", "minLength": 1, "maxLength": 500}},

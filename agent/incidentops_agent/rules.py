@@ -150,16 +150,16 @@ def levels(names: Iterable[str], catalogue: Catalogue) -> list[list[str]]:
     Within a level names are in alphabetical order. Needs that lead through services which are not in ``names`` count.
     """
     remaining = set(names)
-    needs = {name: _needs(name, catalogue.services) for name in remaining}
+    needed = {name: needs(name, catalogue.services) for name in remaining}
     ordered: list[list[str]] = []
     while remaining:
-        level = sorted(name for name in remaining if not needs[name] & remaining)
+        level = sorted(name for name in remaining if not needed[name] & remaining)
         ordered.append(level)
         remaining.difference_update(level)
     return ordered
 
 
-def _needs(name: str, services: Mapping[str, ServiceSpec]) -> set[str]:
+def needs(name: str, services: Mapping[str, ServiceSpec]) -> set[str]:
     """Everything that ``name`` needs, directly or not."""
     found: set[str] = set()
     todo = list(services[name].depends_on)

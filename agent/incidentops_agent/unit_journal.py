@@ -27,7 +27,13 @@ class UnitJournal:
         self._followers = 0
 
     async def recent(self, unit: str, lines: int, invocation: str = "") -> list[JournalEntry]:
-        process = await self._start(unit, lines, *([f"_SYSTEMD_INVOCATION_ID={invocation}"] if invocation else []))
+        return await self._read(unit, lines, *([f"_SYSTEMD_INVOCATION_ID={invocation}"] if invocation else []))
+
+    async def window(self, unit: str, since: float, until: float, lines: int) -> list[JournalEntry]:
+        return await self._read(unit, lines, f"--since=@{since:.3f}", f"--until=@{until:.3f}")
+
+    async def _read(self, unit: str, lines: int, *more: str) -> list[JournalEntry]:
+        process = await self._start(unit, lines, *more)
         try:
             async with asyncio.timeout(DEADLINE):
                 output, _ = await process.communicate()

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from .chain import Verdict
+    from .incident import Incident
     from .live import Busy, Service
     from .model import (
         Actor,
@@ -219,6 +220,7 @@ def service(live: Service, stale: bool, now: float) -> dict[str, Any]:
         "depends_on": list(spec.depends_on),
         "busy": busy(live.busy) if live.busy else None,
         "fault": live.fault,
+        "incident": live.incident,
         "maintenance": maintenance(live.maintenance) if live.maintenance else None,
         "auto": automatic(live.auto) if live.auto else None,
         "probe": probe(spec, live.probe),
@@ -247,4 +249,42 @@ def fault(fault_id: str, status: Mapping[str, Any], now: float) -> dict[str, Any
         "ended": when("ended"),
         "duration_seconds": status.get("duration"),
         "remaining_seconds": round(max(0.0, until - now), 1) if holds and isinstance(until, int | float) else None,
+    }
+
+
+def incident(one: Incident) -> dict[str, Any]:
+    """One incident; durations are seconds."""
+
+    def moment(at: float | None) -> str | None:
+        return None if at is None else iso(at)
+
+    def seconds(value: float | None) -> float | None:
+        return None if value is None else round(value, 4)
+
+    return {
+        "id": one.id,
+        "state": one.phase.value,
+        "root": one.root,
+        "services": list(one.services),
+        "cause": one.cause,
+        "sentence": one.sentence,
+        "evidence": list(one.evidence),
+        "deliberate": one.deliberate,
+        "fault": dict(one.fault) if one.fault is not None else None,
+        "began": iso(one.began),
+        "began_source": one.began_source,
+        "detected": iso(one.detected),
+        "acknowledged": moment(one.acknowledged),
+        "acknowledged_by": one.acknowledged_by,
+        "note": one.note,
+        "first_action": moment(one.first_action),
+        "recovered": moment(one.recovered),
+        "closed": moment(one.closed),
+        "ttd_seconds": seconds(one.ttd),
+        "tta_seconds": seconds(one.tta),
+        "ttr_seconds": seconds(one.ttr),
+        "timeline": [
+            {"at": iso(on.at), "what": on.what, "service": on.service, "text": on.text, "source": on.source}
+            for on in one.timeline
+        ],
     }

@@ -19,6 +19,7 @@ from api.fakes import (
     FakeProber,
     FakeSystem,
     FakeSystemd,
+    FakeTrail,
 )
 from api.http11 import Answer, Connection, Events, connect, host_of, request_bytes
 from incidentops_agent.access import Access, agent_actor
@@ -27,6 +28,7 @@ from incidentops_agent.api import Api
 from incidentops_agent.audit import SqliteAudit
 from incidentops_agent.engine import Engine
 from incidentops_agent.faults import Faults
+from incidentops_agent.incidents import ROWS, Incidents
 from incidentops_agent.metrics import AgentMetrics
 from incidentops_agent.ports import AuditQuery
 from incidentops_agent.recorder import Recorder
@@ -63,6 +65,7 @@ class Agent:
 
     engine: Engine
     actions: Actions
+    incidents: Incidents
     api: Api
     audit: SqliteAudit
     metrics: AgentMetrics
@@ -139,11 +142,23 @@ class Agent:
         await soon(is_busy)
 
     async def rows(self) -> list[AuditRow]:
+        """What was done, oldest first."""
+        return [row for row in await self.facts() if row.action not in ROWS]
+
+    async def noted(self, action: str) -> AuditRow:
+        """The first fact of this kind, once it is written."""
+        async with asyncio.timeout(5):
+            while not (found := [row for row in await self.facts() if row.action == action]):
+                await asyncio.to_thread(time.sleep, 0.002)
+        return found[0]
+
+    async def facts(self) -> list[AuditRow]:
         """The audit trail, oldest first."""
         return [row for _, row in reversed(await self.audit.rows(AuditQuery(), 1000))]
 
 
 def listening(folder: Path) -> tuple[list[socket.socket], dict[str, Any]]:
+    (folder / "agent.sock").unlink(missing_ok=True)  # of an agent before this one
     unix = socket.socket(socket.AF_UNIX)
     unix.bind(str(folder / "agent.sock"))
     (folder / "agent.sock").chmod(0o666)
@@ -164,8 +179,10 @@ async def running(
     settings: Settings | None = None,
     now: Callable[[], float] = time.time,
     wait: bool = True,
+    noting: bool = True,
 ) -> AsyncIterator[Agent]:
-    """An agent whose services run, but for those that are ``down`` or have no unit at all (``missing``)."""
+    """An agent whose services run, but for those that are ``down`` or have no unit at all (``missing``). Without
+    ``noting`` the audit trail has only what was asked for, and not what became of it."""
     catalogue: Catalogue = catalogue_of(*(five_services() if specs is None else specs))
     systemd = FakeSystemd(now)
     prober, exits, metrics, journal = FakeProber(systemd), FakeExits(), AgentMetrics(), FakeJournal()
@@ -176,6 +193,7 @@ async def running(
         lambda problem: engine.report("audit", problem),
         lambda row, _place: journalled.append(row),
     )
+    incidents = Incidents(engine, audit if noting else FakeTrail(), "this boot")
     listeners = FakeListeners()
     actions = Actions(engine, systemd, audit, journal, listeners)
     metrics.attach(engine, audit, FakeSystem())
@@ -183,41 +201,30 @@ async def running(
     files = FakeFaultFiles(now)
     systemd.faults = files
     faults = Faults(engine, systemd, Recorder(engine, audit), files, agent_actor())
-    api = Api(engine, actions, audit, FakeSystem(), journal, metrics, judge, systemd.stops_with, faults)
+    faults.on_begin.append(incidents.fault_injected)
+    faults.on_end.append(incidents.fault_cleared)
+    api = Api(engine, actions, incidents, audit, FakeSystem(), journal, metrics, judge, systemd.stops_with, faults)
     sockets, doors = listening(folder)
     server = Doors(api, sockets)
     for one in catalogue.services.values():
         if one.name not in missing:
             systemd.install(one.unit, active=one.name not in down)
+    incidents.replay()
     systemd.listener = engine
     actions.recovery.start(audit, "seed")
     engine.start()
     await systemd.watch(engine.unit_specs())
     engine.on_bus(True)
     await server.open()
-    agent = Agent(
-        engine,
-        actions,
-        api,
-        audit,
-        metrics,
-        systemd,
-        prober,
-        exits,
-        journal,
-        listeners,
-        faults,
-        files,
-        server,
-        doors,
-        journalled=journalled,
-    )
+    parts = (engine, actions, incidents, api, audit, metrics, systemd, prober, exits, journal, listeners, faults, files)
+    agent = Agent(*parts, server, doors, journalled=journalled)
     async with contextlib.AsyncExitStack() as at_the_end:
         at_the_end.callback(audit.close)
-        for close in (engine.stop, systemd.close, server.close):
+        for close in (incidents.stop, engine.stop, systemd.close, server.close):
             at_the_end.push_async_callback(close)
         at_the_end.push_async_callback(faults.finish)
         at_the_end.push_async_callback(actions.finish, 5)
         if wait:
             await engine.settled(5)
+            incidents.settled()
         yield agent

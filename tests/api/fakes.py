@@ -13,7 +13,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from incidentops_agent import fault_kinds
-from incidentops_agent.model import JobResult, JournalEntry, ProbeOutcome, ProbeResult, Resources, ServiceSpec, UnitView
+from incidentops_agent.model import (
+    AuditRow,
+    JobResult,
+    JournalEntry,
+    ProbeOutcome,
+    ProbeResult,
+    Resources,
+    ServiceSpec,
+    UnitView,
+)
 from incidentops_agent.ports import BusError, Job
 
 if TYPE_CHECKING:
@@ -197,7 +206,13 @@ class FakeSystemd:
     def _down(self, unit: str, state: str, **ended: Any) -> None:
         self.process_began.pop(unit, None)
         sub_state = "dead" if state == "inactive" else state
-        self.change(unit, active_state=state, sub_state=sub_state, main_pid=0, control_group="", **ended)
+        before, usec = self.units[unit], self._usec()
+        times = {"state_change_usec": usec}
+        if before.active_state == "active":
+            times["active_exit_usec"] = usec
+        if before.main_pid:
+            times["exec_main_exit_usec"] = usec
+        self.change(unit, active_state=state, sub_state=sub_state, main_pid=0, control_group="", **{**times, **ended})
 
     def _end_job(self, unit: str, result: str) -> None:
         job, task = self._jobs.pop(unit)
@@ -318,6 +333,16 @@ class FakeProber:
         self.forgotten.extend(names)
 
 
+class FakeTrail:
+    """ports.Trail that keeps nothing."""
+
+    async def append(self, row: AuditRow) -> bool:
+        return True
+
+    def replay(self, actions: Sequence[str], limit: int) -> list[AuditRow]:
+        return []
+
+
 class FakeExits:
     """ports.Exits: ``die`` is the kernel's word that a main process is gone."""
 
@@ -398,6 +423,9 @@ class FakeJournal:
             raise self.error
         entries = self.last_words.get(unit, []) if invocation else self.entries
         return entries[-lines:] if lines else []
+
+    async def window(self, unit: str, since: float, until: float, lines: int) -> list[JournalEntry]:
+        return [entry for entry in await self.recent(unit, lines) if since <= entry.at <= until]
 
     async def follow(self, unit: str, lines: int) -> AsyncGenerator[JournalEntry]:
         if self.error is not None:

@@ -8,15 +8,21 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from api.agent import running
+from api.agent import running as running_agent
 from incidentops_agent import chain
 from incidentops_agent.handlers import audit as handlers
 from waiting import soon
 
 if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
     from api.agent import Agent
+
+
+def running(folder: Path, **more: Any) -> AbstractAsyncContextManager[Agent]:
+    """An agent whose trail has what is done here and nothing else."""
+    return running_agent(folder, noting=False, **more)
 
 
 async def seqs(agent: Agent, query: str) -> list[int]:

@@ -69,10 +69,12 @@ async def test_who_comes_back_gets_what_was_missed_and_no_snapshot(tmp_path: Pat
         agent.systemd.kill("redis.service")
         agent.systemd.kill("chaos.service")
         async with agent.events(last_id) as stream:
-            found = [await stream.next() for _ in range(2)]
-            assert [(kind, data["name"], data["state"]) for kind, data in found] == [
+            found = [await stream.next() for _ in range(4)]
+            assert [(kind, data.get("name") or data["root"], data["state"]) for kind, data in found] == [
                 ("service", "redis", "failed"),
+                ("incident", "redis", "open"),
                 ("service", "chaos", "failed"),
+                ("incident", "chaos", "open"),
             ]
 
 

@@ -28,19 +28,21 @@ LAYERS = (
     "credentials probes.base",
     "server",
     "api",
-    "handlers.agent handlers.audit handlers.faults handlers.recovery handlers.services handlers.streams",
+    "handlers.agent handlers.audit handlers.faults handlers.incidents",
+    "handlers.recovery handlers.services handlers.streams",
     "handlers.actions",
     "actions lookup openapi",
-    "autorecovery faults remediation",
+    "autorecovery faults incidents remediation",
     "remedies",
-    "planner recorder",
-    "jobs",
+    "ledger planner recorder",
+    "jobs notes",
     "evidence",
     "engine",
     "bodies queries",
     "access answers configuration events peer polkit routes views",
-    "live plan reliability",
-    "history incident recall",
+    "live plan reliability report",
+    "chart grouping",
+    "history incident onset recall",
     "causes policy",
     "rules",
     "ports",
@@ -56,7 +58,7 @@ ISLANDS = ("cli", "bus_worker")
 ISLAND_OF = {"_pystemd": "bus_worker", "bus_records": "bus_worker"}
 
 HANDLERS = tuple(name for line in LAYERS for name in line.split() if name.startswith("handlers."))
-OPERATIONS = ("actions", "autorecovery", "faults", "planner", "remediation", "remedies")
+OPERATIONS = ("actions", "autorecovery", "faults", "incidents", "ledger", "planner", "remediation", "remedies")
 """What acts on the services."""
 
 # Only these modules of the agent may import these.
@@ -76,8 +78,8 @@ ONLY_IN = {
 
 # These only compute: the same input gives the same output, always.
 PURE = (
-    *("catalogue", "causes", "chain", "edge", "fault_kinds", "history", "incident", "model", "parameters", "plan"),
-    *("policy", "recall", "reliability", "rules", "settings"),
+    *("catalogue", "causes", "chain", "chart", "edge", "fault_kinds", "grouping", "history", "incident", "model"),
+    *("onset", "parameters", "plan", "policy", "recall", "reliability", "report", "rules", "settings"),
 )
 IMPURE_IMPORTS = (
     "aiohttp",

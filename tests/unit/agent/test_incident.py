@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from incidentops_agent import incident
 from incidentops_agent.causes import Cause
-from incidentops_agent.incident import Book, Fact, Home, Incident, Kind, Phase, home, refines
+from incidentops_agent.grouping import Home, home, refines
+from incidentops_agent.incident import Book, Fact, Incident, Kind, Phase
 from samples import NOW
 
 NEEDS = {"worker": {"redis", "postgres"}, "web": {"worker", "redis", "postgres"}, "redis": set(), "postgres": set()}
@@ -47,6 +48,7 @@ def test_a_service_joins_what_explains_it() -> None:
     assert home(book.live(), NEEDS, "worker", NOW + 3600) == Home("00000001")
     assert home(book.live(), NEEDS, "web", NOW + 1) == Home("00000001")
     assert home(book.live(), NEEDS, "postgres", NOW + 1) == Home()
+    assert home(book.live(), NEEDS, "worker", NOW + 1, own_cause=True) == Home()
 
 
 @pytest.mark.parametrize(("later", "takes_over"), [(0.0, True), (10.0, True), (10.1, False), (-1.0, False)])
@@ -172,6 +174,18 @@ def test_a_root_that_takes_over_brings_its_cause_and_its_beginning() -> None:
     assert (one.root, one.cause, one.began, one.began_source, one.ttd) == ("redis", "killed", NOW - 4, "kernel", 4.0)
     assert not one.deliberate
     assert one.detected == NOW
+
+
+def test_a_fault_that_is_heard_of_late_is_the_beginning() -> None:
+    about: dict[str, Any] = {
+        "fault": {"id": "f1", "kind": "hang"},
+        "began": NOW - 3,
+        "ttd": 3.0,
+        "text": "the fault hang was injected",
+    }
+    one = only(opening("redis"), of(Kind.CAUSE, at=NOW + 1, **about))
+    assert (one.fault, one.began, one.began_source, one.ttd) == ({"id": "f1", "kind": "hang"}, NOW - 3, "fault", 3.0)
+    assert [(moment.what, moment.source) for moment in one.timeline] == [("began", "fault"), ("detected", "systemd")]
 
 
 def test_what_is_over_does_not_change_and_what_is_unknown_is_left_out() -> None:
