@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import time
@@ -164,12 +165,18 @@ class Commands(QObject):
         call.start("GET", path, READ_IDLE)
 
     def read_figures(self) -> None:
-        if self._store.state.connection.live:
-            self._get("/services", lambda value: self._store.turns.soon(partial(self._take_figures, value)))
+        if not self._store.state.connection.live:
+            return
+        call = self._call()
+        call.finished.connect(lambda status, body: self._store.turns.soon(partial(self._take_figures, status, body)))
+        call.start("GET", "/services", READ_IDLE)
 
-    def _take_figures(self, value: object) -> None:
+    def _take_figures(self, status: int, body: bytes) -> None:
         """In a turn of its own: fifty services take a while."""
-        self._store.apply(facts.FiguresRead(wire.services(value), time.time()))
+        if status != 200:
+            return
+        with contextlib.suppress(fields.WireError):  # the stream is what tells of another version
+            self._store.apply(facts.FiguresRead(wire.services(fields.parse(body)), time.time()))
 
     def read_system(self) -> None:
         """The machine's figures now, not at the agent's next sample."""
