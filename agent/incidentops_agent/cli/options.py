@@ -9,6 +9,10 @@ from .. import __version__
 from .client import Endpoint
 from .errors import UsageError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 MODES = ("auto", "manual", "reset")
 SOCKET = "/run/incidentops/agent.sock"
 READING, ACTING = 10.0, 600.0
@@ -245,6 +249,21 @@ def _fault(made: argparse.ArgumentParser, common: argparse.ArgumentParser) -> No
     _word(parts, common, "panic", "undo every fault at once, without asking")
 
 
+def _settings(word: Callable[[str, str], argparse.ArgumentParser]) -> None:
+    """The words that set what is done automatically."""
+    maintenance = word("maintenance", "keep automatic recovery from a service for some time, or show that")
+    maintenance.add_argument("service", metavar="SERVICE", type=_name)
+    maintenance.add_argument(
+        "--for", dest="seconds", metavar="TIME", type=_span, help="how long, such as 90s, 30m, 1h or 2d (default: 30m)"
+    )
+    maintenance.add_argument("--reason", metavar="TEXT", help="begin it, for this reason")
+    maintenance.add_argument("--end", action="store_true", help="end it now")
+    recovery = word("recovery", "recover a service automatically or by hand for some time, or show what is in force")
+    recovery.add_argument("service", metavar="SERVICE", type=_name)
+    recovery.add_argument("mode", metavar="MODE", nargs="?", choices=MODES, default=None, help="auto, manual, or reset")
+    recovery.add_argument("--for", dest="seconds", metavar="TIME", type=_span, help="how long (default: 1h)")
+
+
 def parser() -> argparse.ArgumentParser:
     common = _common()
     made = argparse.ArgumentParser(
@@ -288,16 +307,6 @@ def parser() -> argparse.ArgumentParser:
     word("system", "show CPU, memory, disk, load and pressure of the machine")
     _audit(word("audit", "show who did what, newest first, or verify, export or shorten the audit trail"), common)
     _fault(word("fault", "break services on purpose, each time for a while, and undo that"), common)
-    maintenance = word("maintenance", "keep automatic recovery from a service for some time, or show that")
-    maintenance.add_argument("service", metavar="SERVICE", type=_name)
-    maintenance.add_argument(
-        "--for", dest="seconds", metavar="TIME", type=_span, help="how long, such as 90s, 30m, 1h or 2d (default: 30m)"
-    )
-    maintenance.add_argument("--reason", metavar="TEXT", help="begin it, for this reason")
-    maintenance.add_argument("--end", action="store_true", help="end it now")
-    recovery = word("recovery", "recover a service automatically or by hand for some time, or show what is in force")
-    recovery.add_argument("service", metavar="SERVICE", type=_name)
-    recovery.add_argument("mode", metavar="MODE", nargs="?", choices=MODES, default=None, help="auto, manual, or reset")
-    recovery.add_argument("--for", dest="seconds", metavar="TIME", type=_span, help="how long (default: 1h)")
+    _settings(word)
     word("health", "show whether the agent itself is well")
     return made

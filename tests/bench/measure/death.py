@@ -32,19 +32,19 @@ BLOCKS, ROUNDS = 6, 20
 COCKPIT, RAW, PIDFD = "cockpit-bridge", "raw pystemd listener", "pidfd in the client"
 
 
-def await_redis() -> None:
-    """Until redis answers a PING."""
+def await_redis(pause: float = 0.005) -> float:
+    """Until redis answers a PING, asked again after ``pause`` seconds; when it did (time.monotonic)."""
     until = time.monotonic() + PATIENCE
     while True:
         try:
             with socket.create_connection(("127.0.0.1", 6379), 1.0) as connection:
                 connection.sendall(b"PING\r\n")
                 if connection.recv(16).startswith(b"+PONG"):
-                    return
+                    return time.monotonic()
         except OSError:
             if time.monotonic() > until:
                 raise
-        time.sleep(0.005)
+        time.sleep(pause)
 
 
 class Killer:
@@ -71,7 +71,11 @@ class Killer:
         return began
 
     def settle(self) -> None:
-        self._private.settle(self.path, b"failed")
+        self.settle_as(b"failed")
+
+    def settle_as(self, state: bytes) -> None:
+        """Wait until PID 1 calls it so and has nothing left to do about it."""
+        self._private.settle(self.path, state)
 
 
 def by_agent(killer: Killer, rounds: int) -> list[float]:

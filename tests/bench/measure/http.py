@@ -25,20 +25,21 @@ class Connection:
     def __exit__(self, *_error: object) -> None:
         self._socket.close()
 
-    def request(self, method: str, path: str) -> tuple[float, dict[str, Any]]:
+    def request(self, method: str, path: str, body: dict[str, Any] | None = None) -> tuple[float, dict[str, Any]]:
         """Seconds from the request's first byte until the answer's last, and the answer.
 
         Raises:
             RuntimeError: the answer is no success.
         """
-        head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n".encode()
+        sent = b"" if body is None else json.dumps(body).encode()
+        head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(sent)}\r\n\r\n".encode() + sent
         began = time.perf_counter()
         self._socket.sendall(head)
-        status, body = self._answer()
+        status, answer = self._answer()
         seconds = time.perf_counter() - began
         if status != 200:
-            raise RuntimeError(f"{method} {path} was answered with {status}: {body.decode()}")
-        return seconds, json.loads(body)
+            raise RuntimeError(f"{method} {path} was answered with {status}: {answer.decode()}")
+        return seconds, json.loads(answer)
 
     def _answer(self) -> tuple[int, bytes]:
         received = b""
