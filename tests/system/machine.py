@@ -163,12 +163,20 @@ class Lab:
     def _is_ours(self, pid: int) -> bool:
         return Path(f"/proc/{pid}/ns/pid").readlink() == Path(f"/proc/{self.leader}/ns/pid").readlink()
 
-    def request(self, method: str, path: str, timeout: float = 90, headers: dict[str, str] | None = None) -> Answer:
+    def request(
+        self,
+        method: str,
+        path: str,
+        timeout: float = 90,
+        headers: dict[str, str] | None = None,
+        body: dict[str, Any] | None = None,
+    ) -> Answer:
         """Ask the API over the unix socket, from the host."""
         connection = UnixConnection(self.socket, timeout)
         began = time.monotonic()
         try:
-            connection.request(method, path, headers=headers or {})
+            sent = None if body is None else json.dumps(body).encode()
+            connection.request(method, path, sent, headers or {})
             answer = connection.getresponse()
             raw = answer.read()
         finally:
@@ -182,8 +190,8 @@ class Lab:
         assert answer.status == 200, answer
         return answer.body
 
-    def post(self, path: str) -> Answer:
-        return self.request("POST", path)
+    def post(self, path: str, body: dict[str, Any] | None = None) -> Answer:
+        return self.request("POST", path, body=body)
 
     def states(self) -> dict[str, str]:
         return {name: about["state"] for name, about in self.get("/services").items()}
