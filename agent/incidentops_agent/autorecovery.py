@@ -35,6 +35,8 @@ REPLAY_MOST = 20_000
 LONGEST = 7 * 86400.0
 """Seconds that a recovery mode set at run time or a maintenance window may last at most."""
 SHORTEST = 1.0
+SAME_MOMENT = 0.5
+"""Seconds."""
 
 
 class AutoRecovery:
@@ -188,19 +190,23 @@ class AutoRecovery:
         window = self._memory.maintenance.get(name)
         if window is None:
             service.maintenance = None
-        elif service.maintenance is None:
-            service.maintenance = Maintenance(wall + window.ends - now, window.value, window.user)
+        else:
+            shown = service.maintenance.until if service.maintenance else None
+            ends = _steady(wall + window.ends - now, shown)
+            service.maintenance = Maintenance(ends, window.value, window.user)
         before = service.auto
         if self.mode(service) != "auto":
             service.auto = None
             return
         settings, track = service.spec.auto, self._memory.tracks[name]
-        counts = decision.phase is not Phase.IDLE and decision.until is not None
-        wait = decision.until - now if counts and decision.until is not None else 0.0
-        until = wall + wait if counts else None
         same = before is not None and before.state == decision.phase
-        if same and before is not None and before.reason == decision.reason and before.until is not None and counts:
-            until, wait = before.until, before.wait  # the same wait: what a clock makes of it must not look like news
+        until: float | None = None
+        wait = 0.0
+        if decision.phase is not Phase.IDLE and decision.until is not None:
+            wait = decision.until - now
+            until = _steady(wall + wait, before.until if before is not None else None)
+            if same and before is not None and until == before.until:
+                wait = before.wait
         service.auto = Automatic(
             state=decision.phase.value,
             reason=decision.reason,
@@ -337,7 +343,6 @@ class AutoRecovery:
         """Begin a window in which nothing is done automatically, or replace the one that there is."""
         name = service.spec.name
         self._memory.maintenance[name] = Span(reason, who.user, self._clock() + seconds)
-        service.maintenance = None  # shown anew
         self.look(service)
         sentence = f"Maintenance begun for {seconds:g} s ({reason})"
         detail = {"seconds": seconds}
@@ -371,3 +376,9 @@ class AutoRecovery:
             **{key: view[key] for key in ("recovery", "auto", "maintenance")},
             "recorded": recorded,
         }
+
+
+def _steady(at: float, shown: float | None) -> float:
+    """A moment that is computed anew each time, as it is shown already: that two clocks never agree to the last bit is
+    no news; that the wall clock was set is."""
+    return shown if shown is not None and abs(at - shown) < SAME_MOMENT else at

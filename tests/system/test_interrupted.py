@@ -89,4 +89,4 @@ def test_kill_at_random_points_of_remediation(lab: Lab) -> None:
     assert {row["action_id"] for row in rows if row["phase"] == "requested"} <= finished, "each is closed"
     assert sum(row["outcome"] == "interrupted" for row in rows) >= cut_off // 2
     verdict = lab.get("/audit/verify")
-    assert verdict["ok"], verdict
+    assert verdict["verified"], verdict
