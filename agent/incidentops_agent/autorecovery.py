@@ -108,9 +108,11 @@ class AutoRecovery:
                 self.look(self._engine.services[name])
 
     def look(self, service: Service) -> None:
-        """Judge a service anew, and show what has become of that."""
+        """Judge a service anew, and show what has become of that, if anything."""
+        before = service.auto, service.maintenance
         self._decide(service)
-        self._engine.show(service)
+        if (service.auto, service.maintenance) != before:
+            self._engine.show(service)
 
     def _look_again(self, name: str) -> None:
         self._timers.pop(name, None)

@@ -315,6 +315,17 @@ async def test_setting_the_mode_arms_it_anew(tmp_path: Path) -> None:
         await agent.in_state("redis", "healthy")
 
 
+async def test_what_happens_to_one_service_is_no_news_of_those_that_need_it(tmp_path: Path) -> None:
+    async with running(tmp_path, [spec("redis"), spec("worker", "redis")]) as agent:
+        at = agent.engine.services["worker"].probe.at
+        await soon(lambda: agent.engine.services["worker"].probe.at > at)  # its figures are others than those told
+        async with agent.events() as stream:
+            await stream.next()
+            agent.systemd.kill("redis.service")
+            kind, data = await stream.next()
+            assert (kind, data["name"]) == ("service", "redis")
+
+
 async def test_a_wait_is_counted_when_asked_and_not_published_each_second(tmp_path: Path) -> None:
     at = [1_795_000_000.0]
     waits = AutoSettings(**{**vars_of(QUICK), "debounce": 300.0})
