@@ -108,13 +108,9 @@ class Application(QObject):
         self.session.open()
         self.instance.listen()
         if self.settings.tray:
-<<<<<<< HEAD
-            self.set_tray(True)
+            self._await_tray(TRIES)
         # What is loaded stays: looking through it for garbage again and again would hold the window up.
         gc.freeze()
-=======
-            self._await_tray(TRIES)
->>>>>>> 9a1054b (gui: the tray can be turned on from the menu; no card is cut off; journal levels by their pixels)
         self.ready.emit()
 
     def go_to(self, target: Target) -> None:

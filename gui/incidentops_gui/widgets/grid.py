@@ -62,14 +62,8 @@ class CardGrid(QScrollArea):
         self._seen = False
         self._tabs: list[str] = []
         self._place = QTimer(self, singleShot=True, interval=0)
-<<<<<<< HEAD
         self._place.timeout.connect(self._arrange_soon)
-=======
-        self._place.timeout.connect(self.arrange)
-        self._fit = QTimer(self, singleShot=True, interval=0)
-        self._fit.timeout.connect(self._lay_out)
         self._expected = 0
->>>>>>> 9a1054b (gui: the tray can be turned on from the menu; no card is cut off; journal levels by their pixels)
 
     # -- updating
 
@@ -78,6 +72,7 @@ class CardGrid(QScrollArea):
         if self._turns is not None:
             self._turns.forget(self._update_some)
             self._turns.forget(self.arrange)
+            self._turns.forget(self._lay_out)
         self._turns = turns
 
     def set_seen(self, seen: bool) -> None:
@@ -137,18 +132,14 @@ class CardGrid(QScrollArea):
     def _make(self, name: str) -> None:
         card = CardWidget(name, self._canvas)
         card.pinned = name in self.pinned
-<<<<<<< HEAD
         card.resized.connect(self._on_resized)
-=======
-        card.resized.connect(self._fit.start)  # at once, also where a new order has to wait
->>>>>>> 9a1054b (gui: the tray can be turned on from the menu; no card is cut off; journal levels by their pixels)
         self.cards[name] = card
         self.made.emit(card)
 
     def _on_resized(self) -> None:
-        """A card needs another height: that waits for no calm."""
+        """A card needs another height: that waits for no calm, as a new order does."""
         if self._turns is not None:
-            self._turns.soon(self.arrange)
+            self._turns.soon(self._lay_out)
 
     def remove_gone(self) -> None:
         """Drop the cards of services that are no more."""
@@ -212,7 +203,6 @@ class CardGrid(QScrollArea):
 
     def _lay_out(self) -> None:
         """Give every card the room that it needs, in the order that there is."""
-        self._fit.stop()
         compact = self._expected > MANY
         columns, width = self.columns(), self.viewport().width()
         each = (width - GAP * (columns - 1)) / columns
