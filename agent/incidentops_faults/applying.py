@@ -117,7 +117,7 @@ def _look(record: Record, taken: Intake) -> int:
         made = intake.fault(record.id, asked, taken.catalogue)
         record.tell(preview=made.preview(), unavailable=intake.unavailable(made))
     else:
-        record.tell(capabilities=intake.capabilities(taken.catalogue, asked.kind, asked.service))
+        record.tell(capabilities=intake.capabilities(taken.catalogue, asked.kind, asked.service, asked.values))
     record.tell(phase="checked", at=time.time())
     prune()
     notify.systemd(READY="1", STATUS="checked")

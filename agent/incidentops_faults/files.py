@@ -51,23 +51,28 @@ def read(directory: int, name: str, owners: Collection[int]) -> str:
         raise
     except OSError as error:
         raise FaultError(f"{name} can't be opened: {error.strerror}") from error
-    with os.fdopen(descriptor, "rb") as file:
-        about = os.fstat(descriptor)
-        if not stat.S_ISREG(about.st_mode):
-            raise FaultError(f"{name} is no regular file")
-        if about.st_uid not in owners:
-            raise FaultError(f"{name} belongs to uid {about.st_uid}, which may not write it")
-        if about.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-            raise FaultError(f"{name} may be written by others than its owner")
-        if about.st_nlink != 1:
-            raise FaultError(f"{name} has {about.st_nlink} names")
-        data = file.read(LIMIT + 1)
+    try:
+        _check(name, os.fstat(descriptor), owners)
+        data = os.read(descriptor, LIMIT + 1)
+    finally:
+        os.close(descriptor)
     if len(data) > LIMIT:
         raise FaultError(f"{name} is larger than {LIMIT} bytes")
     try:
         return data.decode()
     except UnicodeDecodeError as error:
         raise FaultError(f"{name} is not UTF-8") from error
+
+
+def _check(name: str, about: os.stat_result, owners: Collection[int]) -> None:
+    if not stat.S_ISREG(about.st_mode):
+        raise FaultError(f"{name} is no regular file")
+    if about.st_uid not in owners:
+        raise FaultError(f"{name} belongs to uid {about.st_uid}, which may not write it")
+    if about.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise FaultError(f"{name} may be written by others than its owner")
+    if about.st_nlink != 1:
+        raise FaultError(f"{name} has {about.st_nlink} names")
 
 
 def take(directory: int, name: str, owners: Collection[int]) -> str:

@@ -16,10 +16,13 @@ from .kinds import KINDS
 from .kinds.base import Order
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from incidentops_agent.catalogue import Catalogue
     from incidentops_agent.model import ServiceSpec
 
     from .kinds.base import Fault
+    from .parameters import Value
     from .request import Request
     from .settings import Settings
 
@@ -117,8 +120,11 @@ def unavailable(made: Fault) -> str:
     return made.check()
 
 
-def capabilities(catalogue: Catalogue, kind: str = "", service: str = "") -> list[dict[str, Any]]:
-    """What is possible here and now: kind, service, available, and the reason when it is not. Empty names mean all."""
+def capabilities(
+    catalogue: Catalogue, kind: str = "", service: str = "", values: Mapping[str, Value] | None = None
+) -> list[dict[str, Any]]:
+    """What is possible here and now: kind, service, available, and the reason when it is not. Empty names mean all.
+    ``values`` are parameters for the one kind that is named; else its defaults count."""
     allowed = load_settings()
     found = []
     for spec in catalogue.services.values():
@@ -127,15 +133,18 @@ def capabilities(catalogue: Catalogue, kind: str = "", service: str = "") -> lis
                 continue
             if KINDS[name].probes and spec.probe.kind not in KINDS[name].probes:
                 continue
-            reason = "faults.yaml disables it on this machine" if name in allowed.disabled else _reason(name, spec)
+            given = (values or {}) if name == kind else {}
+            reason = (
+                "faults.yaml disables it on this machine" if name in allowed.disabled else _reason(name, spec, given)
+            )
             found.append({"kind": name, "service": spec.name, "available": not reason, "reason": reason})
     return found
 
 
-def _reason(kind: str, spec: ServiceSpec) -> str:
+def _reason(kind: str, spec: ServiceSpec, given: Mapping[str, Value]) -> str:
     values = {one.name: one.default for one in KINDS[kind].parameters if one.default is not None}
     try:
         target = services.resolve(spec)
-        return unavailable(KINDS[kind](Order("0" * 8, target, values)))
+        return unavailable(KINDS[kind](Order("0" * 8, target, values | dict(given))))
     except FaultError as error:
         return str(error)

@@ -12,8 +12,6 @@ from . import files, systemd
 from .errors import FaultError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from incidentops_agent.model import ServiceSpec
 
 FOLDERS = (Path("/usr/share/incidentops/services.d"), Path("/etc/incidentops/services.d"))
@@ -41,14 +39,14 @@ class Target:
         return self.spec.faults.ports or ((int(port),) if own and port is not None else ())
 
 
-def load(folders: Iterable[Path] = FOLDERS) -> catalogue.Catalogue:
+def load() -> catalogue.Catalogue:
     """The catalogue as the agent reads it: later folders override, empty files mask, wrong files are left out.
 
     Raises:
         FaultError: when a file could have been written by another than root.
     """
     texts: dict[str, str] = {}
-    for path in folders:
+    for path in FOLDERS:
         if not path.is_dir():
             continue
         with files.folder(path) as directory:

@@ -132,6 +132,7 @@ class Record:
 
     def tell(self, **changes: Any) -> dict[str, Any]:
         """Change keys of the status, which everybody may read; the whole of it afterwards."""
+        FOLDER.mkdir(mode=0o755, exist_ok=True)
         made = {"id": self.id, **self.status(), **changes}
         _write(self._status, json.dumps(made, indent=1) + "\n", 0o644)
         return made

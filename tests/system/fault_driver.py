@@ -3,7 +3,8 @@
 ``python3 - VERB ID ...`` with this text on standard input:
 ``start ID REQUEST``: ask for it and wait for its start job; ``end ID``: wait until nothing of it is under way;
 ``kill ID REQUEST PHASE VICTIM DELAY``: ask for it, and when its status says PHASE, DELAY milliseconds later, SIGKILL
-the VICTIM: ``fault`` (the processes of its unit), ``agent``, or ``both``; then wait for the end.
+the VICTIM: ``fault`` (the processes of its unit), ``agent``, ``both``, or ``undo too`` (the fault's, and then the first
+process of the undo unit as well); then wait for the end.
 Each prints one JSON object.
 """
 
@@ -80,10 +81,23 @@ def kill(fault_id: str, request: str, phase: str, victim: str, delay: str) -> di
     time.sleep(int(delay) / 1000)
     victims = {"fault": [UNITS[0].format(fault_id)], "agent": ["incidentops-agent.service"]}
     victims["both"] = victims["fault"] + victims["agent"]
+    victims["undo too"] = victims["fault"]
     killed_in = status(fault_id).get("phase")
     for unit in victims[victim]:
         systemctl("kill", "--kill-whom=all", "--signal=KILL", unit)
+    if victim == "undo too":
+        kill_undo(UNITS[1].format(fault_id))
     return {**end(fault_id), "killed_in": killed_in}
+
+
+def kill_undo(unit: str) -> None:
+    """SIGKILL the first process that the undo unit has; it may be too quick for that."""
+    limit = time.monotonic() + 10
+    while time.monotonic() < limit:
+        shown = systemctl("show", "--property=MainPID,ActiveState", "--value", unit).stdout.split()
+        if shown[0] != "0":
+            systemctl("kill", "--kill-whom=all", "--signal=KILL", unit)
+            return
 
 
 if __name__ == "__main__":

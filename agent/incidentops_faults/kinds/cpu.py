@@ -22,5 +22,5 @@ class Cpu(Limit):
         return f"CPUQuota={int(self.number('percent'))}%"
 
     def limited(self, text: str) -> bool:
-        quota, _, period = text.partition(" ")
-        return quota != "max" and abs(int(quota) / int(period) - self.number("percent") / 100) < 0.005
+        quota, *period = text.split()
+        return quota != "max" and abs(int(quota) / int(period[0]) - self.number("percent") / 100) < 0.005

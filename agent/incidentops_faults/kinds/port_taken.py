@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ..effects.base import Effect
+    from ..waiting import Hold
 
 HOSTS = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
 """Loopback alone: it is in the way of a listener on all addresses too, and nobody outside sees a port open."""
@@ -36,6 +37,11 @@ class PortTaken(Fault):
         yield Stopped(self.unit, self.order.target.spec.stop_deadline)
         # The kernel closes them with this process, so there is nothing to undo.
         self.held = [_listen(family, host, port) for family, host in HOSTS for port in self.order.target.ports]
+
+    def hold(self, hold: Hold) -> None:
+        super().hold(hold)
+        for one in self.held:
+            one.close()
 
     def verify(self) -> str:
         state = systemd.value(self.unit, "ActiveState")
