@@ -38,7 +38,8 @@ _incidentops() {
         mapfile -t COMPREPLY < <(compgen -W '30m 1h 4h 1d' -- "$word")
         return
         ;;
-    --url | --timeout | --limit | --lines | -n | --reason | --parameter | -p | --user | --action | --incident) return ;;
+    --url | --timeout | --plan-id | --limit | --lines | -n | --reason | --parameter | -p | --user) return ;;
+    --action | --incident) return ;;
     --since | --until | --before | --head) return ;;
     esac
     for ((i = 1; i < COMP_CWORD; i++)); do
@@ -60,6 +61,7 @@ _incidentops() {
     if [[ $word == -* ]]; then
         case $command in
         stop) options+=' --yes' ;;
+        remediate) options+=' --plan --plan-id' ;;
         audit)
             case $part in
             verify) options+=' --head --file' ;;

@@ -41,7 +41,9 @@ def command(options: Options) -> tuple[Callable[[Options, Client], int], float]:
         return faulting.fault, ACTING
     from . import acting
 
-    return (acting.remediate if options.command == "remediate" else acting.act), ACTING
+    if options.command == "remediate":
+        return acting.remediate, READING if options.plan else ACTING
+    return acting.act, ACTING
 
 
 def run(arguments: Sequence[str] | None) -> int:

@@ -7,12 +7,12 @@ import sys
 
 from . import render
 from .client import quoted
-from .errors import FAILED, OK, RefusalError, UnreachableError, report
+from .errors import FAILED, OK, CliError, RefusalError, UnreachableError, report
 from .terminal import Progress, Style, clean
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Any
 
     from .client import Client
@@ -27,6 +27,10 @@ _GERUNDS = {
     "resolve": "Resolving",
     "remediate": "Remediating",
 }
+
+
+LOOK = 0.5
+"""Seconds that a look at what the agent is at work on may take."""
 
 
 class InterruptedActionError(KeyboardInterrupt):
@@ -56,7 +60,15 @@ def act(options: Options, client: Client) -> int:
 
 
 def remediate(options: Options, client: Client) -> int:
-    answer = _post(client, "/remediate", "remediate", "")
+    """Show the plan, or bring back what is down: by that plan alone when its id is given."""
+    if options.plan:
+        plan = client.get("/remediate/plan")
+        lines = [json.dumps(plan)] if options.json else render.plan(plan, Style.of(sys.stdout))
+        for line in lines:
+            print(line)
+        return OK
+    body = {"plan": options.plan_id} if options.plan_id else None
+    answer = _post(client, "/remediate", "remediate", "", body, lambda: _at_work(client))
     if options.json:
         print(json.dumps(answer))
     else:
@@ -64,6 +76,15 @@ def remediate(options: Options, client: Client) -> int:
             print(line)
         warn_unrecorded(answer)
     return OK if answer.get("status") == "completed" else FAILED
+
+
+def _at_work(client: Client) -> str:
+    """What the agent is at work on just now, for the line that shows that time passes."""
+    try:
+        shown = type(client)(client.endpoint, LOOK).get("/services")
+    except CliError:
+        return ""
+    return ", ".join(f"{name} ({about.get('state', '?')})" for name, about in shown.items() if about.get("busy"))
 
 
 def _tell(answer: dict[str, Any], action: str, options: Options) -> None:
@@ -83,18 +104,30 @@ def warn_unrecorded(answer: dict[str, Any]) -> None:
         )
 
 
-def _post(client: Client, path: str, action: str, name: str) -> dict[str, Any]:
-    """Have it done once, showing the time that it takes."""
+def _post(
+    client: Client,
+    path: str,
+    action: str,
+    name: str,
+    body: Mapping[str, Any] | None = None,
+    about: Callable[[], str] | None = None,
+) -> dict[str, Any]:
+    """Have it done once, showing the time that it takes, and what it is ``about`` at the moment."""
     import uuid  # here, because showing the status needs none of it
 
     what, gerund = f"{action} {name}".strip(), f"{_GERUNDS[action]} {name}".strip()
-    return waited_for(what, gerund, lambda tick: client.post(path, str(uuid.uuid4()), tick))
+    return waited_for(what, gerund, lambda tick: client.post(path, str(uuid.uuid4()), tick, body), about)
 
 
-def waited_for(what: str, gerund: str, ask: Callable[[Callable[[float], None]], dict[str, Any]]) -> dict[str, Any]:
+def waited_for(
+    what: str,
+    gerund: str,
+    ask: Callable[[Callable[[float], None]], dict[str, Any]],
+    about: Callable[[], str] | None = None,
+) -> dict[str, Any]:
     """Ask for something that takes its time, which is shown meanwhile, and say what became of it when that is not
     known. ``what`` names it (stop redis), ``gerund`` says that it is under way (Stopping redis)."""
-    progress = Progress(gerund)
+    progress = Progress(gerund, about=about)
     try:
         return ask(progress.tick)
     except KeyboardInterrupt:

@@ -24,6 +24,7 @@ examples:
   incidentops restart redis worker      one after the other; done when they answer
   incidentops stop --yes postgres       without asking
   incidentops remediate                 bring back what is down, in dependency order
+  incidentops remediate --plan          what that would do, and why
   incidentops events                    what happens, as it happens
   incidentops --json status | jq -r '.[] | select(.status == "down") | .reason'
 
@@ -68,6 +69,8 @@ class Options(argparse.Namespace):
     limit = 20
     lines = 100
     follow = False
+    plan = False
+    plan_id = ""
     service: str | None = None
     services: tuple[str, ...] = ()
     part: str | None = None
@@ -133,6 +136,12 @@ def _span(text: str) -> float:
     if not 0 < whole * UNITS[unit] <= LONGEST:
         raise argparse.ArgumentTypeError(f"{text!r} is no time from 1s to 7d, such as 90s, 30m, 1h or 2d")
     return float(whole * UNITS[unit])
+
+
+def _plan_id(text: str) -> str:
+    if len(text) != 16 or not set(text) <= set("0123456789abcdef"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no id of a plan: 16 hexadecimal digits, as --plan shows them")
+    return text
 
 
 def _name(text: str) -> str:
@@ -292,7 +301,10 @@ def parser() -> argparse.ArgumentParser:
         made_word.add_argument("services", nargs="+", metavar="SERVICE", type=_name)
         if name == "stop":
             made_word.add_argument("-y", "--yes", action="store_true", help="don't ask")
-    word("remediate", "bring back what is down, in dependency order")
+    remediate = word("remediate", "bring back what is down, in dependency order")
+    which = remediate.add_mutually_exclusive_group()
+    which.add_argument("--plan", action="store_true", help="only show what would be done, and why")
+    which.add_argument("--plan-id", metavar="ID", type=_plan_id, help="run exactly the plan with this id, or nothing")
     for name, text in (
         ("incident", "break a service, to practise"),
         ("resolve", "bring a broken service back"),

@@ -166,6 +166,24 @@ def ping(answer: Mapping[str, Any], style: Style) -> str:
     return line + (f"; {clean(reason)}" if reason else "")
 
 
+def plan(answer: Mapping[str, Any], style: Style) -> list[str]:
+    """The steps of a plan: why, what is done, what that leads to, and what else it hits."""
+    steps = answer.get("steps") or []
+    if not steps:
+        return [clean(answer.get("message") or "No services required remediation.")]
+    rows = [heading("LEVEL", "SERVICE", "CAUSE", "ACTION", "WHY AND WHAT")]
+    for step in steps:
+        what = f"{step.get('sentence', '')}; {step.get('effect', '')}"
+        touches = ", ".join(step.get("touches") or [])
+        if touches:
+            what += f"; a restart also hits: {touches}"
+        cells = [str(step.get("level", "?")), *(str(step.get(key, "?")) for key in ("service", "cause", "action"))]
+        colour = "yellow" if step.get("action") == "skip" else ""
+        rows.append([*((clean(cell), "") for cell in cells[:3]), (clean(cells[3]), colour), (clean(what), "")])
+    plan_id = clean(answer.get("plan", "?"))
+    return [*table(rows, style), "", f"Plan {plan_id}; incidentops remediate --plan-id {plan_id} runs exactly this."]
+
+
 def remediation(answer: Mapping[str, Any], style: Style) -> list[str]:
     """What was brought back, in the order in which it was; then what was not, and why."""
     steps = answer.get("steps") or []

@@ -7,7 +7,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import TextIO
 
 _COLOURS = {"green": "32", "yellow": "33", "red": "31", "magenta": "35", "dim": "2", "bold": "1"}
@@ -71,17 +71,23 @@ class Style:
 
 
 class Progress:
-    """One line on a terminal's stderr, written over each second and removed at the end; nothing elsewhere."""
+    """One line on a terminal's stderr, written over each second and removed at the end; nothing elsewhere. ``about``
+    says what is being done at the moment, where more can be said than the text."""
 
-    def __init__(self, text: str, stream: TextIO | None = None) -> None:
+    def __init__(self, text: str, stream: TextIO | None = None, about: Callable[[], str] | None = None) -> None:
         self._text = text
+        self._about = about
         self._stream = stream or sys.stderr
         self._shown = False
         self._possible = self._stream.isatty()
 
     def tick(self, seconds: float) -> None:
         if self._possible:
-            self._stream.write(f"\r{self._text} ... {seconds:.0f} s\x1b[K")
+            text = f"{self._text} {clean(self._about())}".rstrip() if self._about is not None else self._text
+            room = (Style.of(self._stream).width or 80) - len(" ... 12345 s")
+            if len(text) > room:
+                text = f"{text[: room - 3]}..."
+            self._stream.write(f"\r{text} ... {seconds:.0f} s\x1b[K")
             self._stream.flush()
             self._shown = True
 

@@ -55,6 +55,14 @@ def test_remediation() -> None:
     check("remediate.txt", render.remediation(answer_file("remediate.json"), PLAIN))
 
 
+def test_plan() -> None:
+    shown = json.loads((HERE.parents[1] / "golden" / "plan.json").read_text())
+    shown["steps"][0]["touches"] = ["worker", "other.service"]
+    check("plan-touching.txt", render.plan(shown, PLAIN))
+    shown["steps"][0]["touches"] = []
+    check("plan.txt", render.plan(shown, PLAIN))
+
+
 def test_remediation_of_nothing() -> None:
     assert render.remediation({"status": "completed", "steps": []}, PLAIN) == ["No services required remediation."]
 
