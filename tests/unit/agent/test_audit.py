@@ -39,7 +39,7 @@ async def test_rows_come_back_as_they_went_newest_first(tmp_path: Path) -> None:
         assert [seq for seq, _ in await trail.rows(AuditQuery("redis"), 100, 4)] == [2, 1]
         assert await trail.rows(AuditQuery("redis"), 0) == []
         assert await trail.rows(AuditQuery("nobody"), 100) == []
-        assert trail.journalled == [one for one in rows if one.phase == "finished"]
+        await soon(lambda: trail.journalled == [one for one in rows if one.phase == "finished"])
         assert trail.reports == []
 
 
