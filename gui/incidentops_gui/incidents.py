@@ -58,6 +58,7 @@ class Incident:
     tta: float | None
     ttr: float | None
     timeline: tuple[Moment, ...]
+    evidence: tuple[str, ...] = ()
 
     @property
     def open(self) -> bool:
@@ -95,6 +96,7 @@ def incident(value: Any, path: str = "") -> Incident:
         tta=fields.number_or_none("tta_seconds"),
         ttr=fields.number_or_none("ttr_seconds"),
         timeline=tuple(_moment(one) for one in fields.sections("timeline")),
+        evidence=fields.texts("evidence") if fields.has("evidence") else (),
     )
 
 

@@ -129,6 +129,7 @@ def plain(incident: Incident) -> str:
         ("services", ", ".join(incident.services)),
         ("cause", incident.cause),
         ("sentence", incident.sentence),
+        ("evidence", "; ".join(incident.evidence)),
         ("fault", incident.fault),
         ("began", f"{wording.exact(incident.began)} (says the {incident.began_source})"),
         ("measures", ", ".join(f"{name} {value}" for name, value in measures(incident))),

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 STEPS = (
     *("all_up", "two_down", "unresponsive", "confirm", "popup_started", "popup_remediated", "popup_nothing"),
-    *("journal", "keys", "disconnected", "pages"),
+    *("plan", "incidents", "graph", "audit", "journal", "keys", "disconnected", "pages"),
 )
 
 
@@ -111,6 +111,7 @@ class Recorder:
                 self.until(lambda: all(card.service.up for card in store.state.cards.values()))
                 for popup in self._popups():
                     popup.close()
+                self.window.rooms.close_all()
         self.shown.close()
 
     def _popups(self) -> list[QWidget]:
@@ -166,6 +167,60 @@ class Recorder:
         self.window.remediate()
         self.until(self._popups)
         self.grab_with("popup-nothing", self._popups()[-1])
+
+    def step_plan(self) -> None:
+        self.lab.run("systemctl", "freeze", "rabbitmq-server.service")
+        for name in ("redis", "postgres"):
+            self.window.session.commands.act(name, "stop")
+        self.until(lambda: self.state("rabbitmq") == self.state("worker") == "unresponsive" and not self._pending())
+        room = self.window.rooms.plan()
+        self.until(lambda: len(room.steps.cards) == 4)
+        room.resize(720, 660)
+        room.steps.cards[1].toggle.setChecked(True)
+        self.grab("plan", room)
+        self.window.session.commands.remediate(room.plan.id if room.plan is not None else "")
+        self.until(self._popups, 90)
+
+    def _kill(self, unit: str) -> None:
+        os.kill(self.lab.host_pid(self.lab.main_pid(unit)), signal.SIGKILL)
+
+    def step_incidents(self) -> None:
+        """One incident from its beginning to its end, and one that is open."""
+        room = self.window.rooms.incidents()
+        store = self.shown.session.store
+        self._kill("rabbitmq-server.service")
+        self.until(lambda: self.state("worker") == "unresponsive")
+        one = store.state.incident_of("rabbitmq")
+        assert one is not None
+        room.want(one.id)
+        self.until(lambda: room.detail.incident is not None and room.detail.incident.id == one.id)
+        room.detail.note.setText("killed while the queue was drained; bringing it back")
+        self.wait(2)
+        room.detail.acknowledge.click()
+        self.until(lambda: room.detail.incident is not None and room.detail.incident.acknowledged is not None)
+        self.lab.post("/remediate")
+        self.until(lambda: room.detail.incident is not None and room.detail.incident.recovered is not None)
+        self._kill("redis-server.service")
+        self.until(lambda: store.state.incident_of("redis") is not None)
+        self.wait(4)
+        self.grab("incidents", room)
+        self.grab("timeline", room.detail.timeline)
+        self.grab("incident-on-card")
+
+    def step_graph(self) -> None:
+        self._kill("rabbitmq-server.service")
+        self.until(lambda: self.state("worker") == "unresponsive")
+        room = self.window.rooms.graph()
+        self.wait(0.3)
+        room.canvas.nodes["rabbitmq"].setFocus()
+        self.grab("graph", room)
+
+    def step_audit(self) -> None:
+        room = self.window.rooms.trail()
+        self.until(lambda: room.has_body and room.table.rowCount() > 0)
+        room.verify.click()
+        self.until(room.fine.isVisible)
+        self.grab("audit", room)
 
     def step_journal(self) -> None:
         from incidentops_gui.widgets.service_window import ServiceWindow

@@ -179,6 +179,18 @@ def test_the_report_is_saved_and_opened(
     desk.until(lambda: detail.said.text().startswith("cannot write"))
 
 
+def test_older_ones_are_asked_for_by_the_last_of_the_page(desk: Desk, troubled: FakeAgent) -> None:
+    closed = answer("incidents")[2]
+    troubled.answers["GET /incidents"] = (200, [{**closed, "id": f"{number:08x}"} for number in range(100)])
+    room = show(desk.live())
+    assert room.older.isVisible()
+    troubled.answers["GET /incidents"] = (200, [{**closed, "id": "0000ffff"}])
+    desk.click(room.older)
+    desk.until(lambda: not room.older.isVisible())
+    assert troubled.asked("/incidents")[-1].path == "/incidents?limit=100&before=00000063"
+    assert room.model.row_of("0000ffff") >= 0
+
+
 def test_copy_gives_plain_text(desk: Desk, troubled: FakeAgent) -> None:
     room = show(desk.live())
     desk.click(room.detail.copy)

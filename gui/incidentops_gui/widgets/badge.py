@@ -28,11 +28,12 @@ class Badge(Button):
 
     def show_state(self, state: State, name: str) -> None:
         """The badge of a service, with the incident's age as of now, or as of when we knew last."""
-        self.incident = state.cards[name].service.incident
+        one, connection = state.incident_of(name), state.connection
+        over = one is not None and not one.open
+        self.incident = state.cards[name].service.incident if not over else ""
         self.setVisible(bool(self.incident))
         if not self.incident:
             return
-        one, connection = state.incident_of(name), state.connection
         if one is None:
             text = tr("incident")
         else:

@@ -44,8 +44,9 @@ class IncidentDetail(QWidget):
         self.title = label(self, 1.2, bold=True)
         self.sentence = label(self, 1.0)
         self.facts = label(self, 0.92)
+        self.evidence = label(self, 0.92)
         self.said = label(self, 0.95)
-        for shown in (self.title, self.sentence, self.facts, self.said):
+        for shown in (self.title, self.sentence, self.facts, self.evidence, self.said):
             shown.setWordWrap(True)
             shown.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.said.hide()
@@ -87,6 +88,7 @@ class IncidentDetail(QWidget):
         column.setSpacing(7)
         column.addLayout(head)
         column.addWidget(self.sentence)
+        column.addWidget(self.evidence)
         column.addWidget(self.facts)
         column.addWidget(self.timeline)
         column.addWidget(self.list, 1)
@@ -117,6 +119,9 @@ class IncidentDetail(QWidget):
         self.title.setText(f"{incident.root}{more}")
         self.sentence.setText(wording.sentence(incident.sentence) or cause(incident.cause))
         self.facts.setText("  ·  ".join(self._facts(incident)))
+        evidence = ", ".join(incident.evidence)
+        self.evidence.setText(tr("Evidence: {evidence}").format(evidence=evidence) if evidence else "")
+        self.evidence.setVisible(bool(evidence))
         self._show_pills(incident)
         self.timeline.show_incident(incident)
         self.moments.show_all(incident.timeline)
@@ -243,6 +248,7 @@ class IncidentDetail(QWidget):
 
     def recolour(self) -> None:
         ink(self.facts, "muted")
+        ink(self.evidence, "muted")
         ink(self.said, str(self.said.property("tone") or "muted"))
         for pill in self.findChildren(Pill):
             ink(pill, pill.role)

@@ -52,7 +52,7 @@ class IncidentsWindow(Pane):
         self._measuring = Asking(session.target, self)
         self._known: dict[str, Incident] = {}
         self._wanted = ""
-        self._oldest = False
+        self._last = ""
         self.measures = MeasuresStrip(self)
         self.state_filter = QComboBox(self)
         self.service_filter = QComboBox(self)
@@ -137,18 +137,17 @@ class IncidentsWindow(Pane):
     def _on_read(self, found: tuple[Incident, ...]) -> None:
         self._known = incidents.merged({}, found)
         self._merge_live(self._session.store.state)
-        self._oldest = len(found) < PAGE
+        self._last = found[-1].id if len(found) == PAGE else ""
         self._show()
 
     def _read_older(self) -> None:
-        last = min(self._known.values(), key=lambda one: one.began, default=None)
-        if last is not None and not self._asking.busy:
-            path = f"/incidents?{urlencode({'limit': PAGE, 'before': last.id})}"
+        if self._last and not self._asking.busy:
+            path = f"/incidents?{urlencode({'limit': PAGE, 'before': self._last})}"
             self._asking.get(path, incidents.incidents, self._on_older, self._on_problem)
 
     def _on_older(self, found: tuple[Incident, ...]) -> None:
-        self._oldest = len(found) < PAGE
-        self._known = incidents.merged(self._known, found)
+        self._last = found[-1].id if len(found) == PAGE else ""
+        self._known = incidents.merged(incidents.merged({}, found), self._known.values())
         self._show()
 
     def _on_problem(self, problem: Problem) -> None:
@@ -193,7 +192,7 @@ class IncidentsWindow(Pane):
         self.about.setText(tr("{n} open · {total} shown").format(n=still, total=len(found)))
         self.empty.setText(tr("No incident fits the filter."))
         self.empty.setVisible(not found)
-        self.older.setVisible(not self._oldest)
+        self.older.setVisible(bool(self._last))
         self.detail.setVisible(bool(found))
 
     def _fill_services(self, services: list[str]) -> None:

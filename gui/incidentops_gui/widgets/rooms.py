@@ -36,9 +36,7 @@ class Rooms(QObject):
 
     def use(self, session: Session) -> None:
         """Another agent is shown from now on."""
-        for room in list(self._open.values()):
-            room.close()
-        self._open.clear()
+        self.close_all()
         if self._upkeep is not None:
             self._upkeep.deleteLater()
             self._upkeep = None
@@ -130,6 +128,11 @@ class Rooms(QObject):
         room: TrailWindow = self._room("trail", make)
         room.want(incident)
         return room
+
+    def close_all(self) -> None:
+        for room in list(self._open.values()):
+            room.close()
+        self._open.clear()
 
     def _on_changes(self, changes: Changes) -> None:
         for room in list(self._open.values()):
