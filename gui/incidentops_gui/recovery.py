@@ -10,7 +10,6 @@ from .translate import marked, tr
 
 if TYPE_CHECKING:
     from .fields import Fields
-    from .wire import Service
 
 STATES = {
     "idle": marked("auto (idle)"),
@@ -64,26 +63,24 @@ def auto(fields: Fields | None) -> Auto | None:
     )
 
 
-def words(service: Service, now: float) -> str:
-    """The mode in the agent's words; what is waited for is counted down. ``now`` is by the agent's clock."""
-    known = service.auto
-    if service.maintenance is not None:
+def words(mode: str, window: Maintenance | None, known: Auto | None, now: float) -> str:
+    """The ``mode`` in the agent's words; what is waited for is counted down. ``now`` is by the agent's clock."""
+    if window is not None:
         return tr("maintenance")
-    if known is None or not service.recovery.startswith("auto") or known.state not in STATES:
+    if known is None or not mode.startswith("auto") or known.state not in STATES:
         plain = {"manual": tr("manual"), "automatic": tr("automatic"), "self (systemd)": tr("self (systemd)")}
-        return plain.get(service.recovery, service.recovery)
+        return plain.get(mode, mode)
     left = max(math.ceil(known.until - now), 0) if known.until is not None else 0
     if known.state == "waiting" and known.until is None:
-        return service.recovery
+        return mode
     return tr(STATES[known.state]).format(n=left)
 
 
-def line(service: Service, clock: str) -> tuple[str, str]:
+def line(window: Maintenance | None, known: Auto | None, clock: str) -> tuple[str, str]:
     """What the card says of it in a line of its own, and in which colour; empty when there is nothing to say.
 
     ``clock`` is the time of day at which maintenance ends.
     """
-    window, known = service.maintenance, service.auto
     if window is not None:
         about = ", ".join(part for part in (window.reason, window.user) if part)
         return tr("maintenance until {time} ({about})").format(time=clock, about=about or "–"), "warn"  # noqa: RUF001

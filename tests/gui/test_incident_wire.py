@@ -110,12 +110,14 @@ AT = fields.Fields({"at": "2026-11-24T22:30:08Z"}, "").time("at")
     ],
 )
 def test_the_recovery_mode_is_the_agents_words_and_counts_down(auto: dict[str, Any], said: str, now: float) -> None:
-    assert recovery.words(service(recovery="auto (waiting 8 s)", auto=auto), now) == said
+    shown = service(recovery="auto (waiting 8 s)", auto=auto)
+    assert recovery.words(shown.recovery, shown.maintenance, shown.auto, now) == said
 
 
 def test_maintenance_says_until_when_why_and_by_whom() -> None:
     window = {"until": "2026-11-24T22:30:00Z", "reason": "upgrade", "user": "alice"}
     shown = service(recovery="maintenance until 22:30:00Z", maintenance=window)
-    assert recovery.line(shown, "12:03") == ("maintenance until 12:03 (upgrade, alice)", "warn")
-    assert recovery.words(shown, 0.0) == "maintenance"
-    assert recovery.line(service(), "") == ("", "muted")
+    said = ("maintenance until 12:03 (upgrade, alice)", "warn")
+    assert recovery.line(shown.maintenance, shown.auto, "12:03") == said
+    assert recovery.words(shown.recovery, shown.maintenance, shown.auto, 0.0) == "maintenance"
+    assert recovery.line(None, None, "") == ("", "muted")

@@ -226,7 +226,11 @@ class CardWidget(QFrame):
         rows = (
             Row(tr("Started"), wording.ago(service.started, there), started),
             Row(tr("Probe"), wording.latency(service.probe.latency), self._probe_hint(card), card.latency),
-            Row(tr("Recovery"), recovery.words(service, there), self._recovery_hint(service)),
+            Row(
+                tr("Recovery"),
+                recovery.words(service.recovery, service.maintenance, service.auto, there),
+                self._recovery_hint(service),
+            ),
             Row(tr("Memory"), wording.size(service.resources.memory if runs else None), self._used_hint(card, "")),
             Row(tr("Needed by"), needed_by, tr("Needed by: {names}").format(names=needed_by)),
             Row(
@@ -272,7 +276,9 @@ class CardWidget(QFrame):
     def _show_upkeep(self, service: Service) -> bool:
         """Maintenance, and automatic recovery at work: a line that is there only then. Whether it came or went."""
         window = service.maintenance
-        text, self._upkeep_role = recovery.line(service, wording.minute(window.until) if window is not None else "")
+        text, self._upkeep_role = recovery.line(
+            window, service.auto, wording.minute(window.until) if window is not None else ""
+        )
         if write(self.upkeep, text):
             self.upkeep.setAccessibleName(text)
         was = self.upkeep.isHidden()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject, QTimer
+from PySide6.QtCore import QObject, QTimer, Signal
 
 if TYPE_CHECKING:
+    from PySide6.QtWidgets import QWidget
+
     from ..answers import Remediation
     from ..reducer import Changes
     from ..session import Session
@@ -15,23 +17,26 @@ if TYPE_CHECKING:
     from .plan import PlanWindow
     from .trail import TrailWindow
     from .upkeep import Upkeep
-    from .window import Window
 
 TICK = 1000
 """Milliseconds between two looks at the clock, while one of them is open."""
 
 
 class Rooms(QObject):
-    """Each window's module is loaded when it is opened first: the main window waits for none of them."""
+    """Each window's module is loaded when it is opened first: the main window waits for none of them.
 
-    def __init__(self, window: Window) -> None:
+    ``shown`` carries a service whose own window is wanted."""
+
+    shown = Signal(str)
+
+    def __init__(self, session: Session, window: QWidget) -> None:
         super().__init__(window)
         self._window = window
         self._open: dict[str, Any] = {}
         self._upkeep: Upkeep | None = None
         self._tick = QTimer(self, interval=TICK)
         self._tick.timeout.connect(self._on_tick)
-        self._session = window.session
+        self._session = session
         self._session.store.changed.connect(self._on_changes)
 
     def use(self, session: Session) -> None:
@@ -110,7 +115,7 @@ class Rooms(QObject):
 
         def make() -> GraphWindow:
             made = GraphWindow(self._session, self._window)
-            made.opened.connect(self._window.open_service)
+            made.opened.connect(self.shown)
             return made
 
         room: GraphWindow = self._room("graph", make)

@@ -119,7 +119,8 @@ class Window(QMainWindow):
         if self._rooms is None:
             from .rooms import Rooms
 
-            self._rooms = Rooms(self)
+            self._rooms = Rooms(self.session, self)
+            self._rooms.shown.connect(self.open_service)
         return self._rooms
 
     def act(self, service: str, action: str) -> None:
