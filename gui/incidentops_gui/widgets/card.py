@@ -12,10 +12,10 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QSizePolicy, QVBoxLayo
 from .. import details, recovery, theme, wording
 from ..state import Tone
 from ..translate import tr
-from . import paint
+from . import card_rows, paint
 from .badge import Badge
 from .button import Button
-from .figures import Figures, Row
+from .figures import Figures
 from .led import LOOKS, Led
 from .text import Elided, ink, label, write
 
@@ -219,28 +219,7 @@ class CardWidget(QFrame):
             word = tr("{state} as of {time}").format(state=wording.state(service.state), time=wording.clock(as_of))
         write(self.word, word)
         self.badge.show_state(state, self.name)
-        runs = service.unit.active not in ("inactive", "failed")
-        share = card.cpu_percent if runs else None
-        needed_by = ", ".join(state.dependants(self.name)) or wording.MISSING
-        started = tr("Started: {time}").format(time=wording.exact(service.started))
-        rows = (
-            Row(tr("Started"), wording.ago(service.started, there), started),
-            Row(tr("Probe"), wording.latency(service.probe.latency), self._probe_hint(card), card.latency),
-            Row(
-                tr("Recovery"),
-                recovery.words(service.recovery, service.maintenance, service.auto, there),
-                self._recovery_hint(service),
-            ),
-            Row(tr("Memory"), wording.size(service.resources.memory if runs else None), self._used_hint(card, "")),
-            Row(tr("Needed by"), needed_by, tr("Needed by: {names}").format(names=needed_by)),
-            Row(
-                tr("CPU"),
-                wording.percent(share),
-                self._used_hint(card, tr("Share of one processor")),
-                card.cpu_history,
-            ),
-        )
-        self.figures.show_rows(rows, self.live)
+        self.figures.show_rows(card_rows.rows(state, self.name, there), self.live)
         wait = self._lasts(state, there) if as_of is None else None
         self.due = None if wait is None else now + wait
 
@@ -255,23 +234,6 @@ class CardWidget(QFrame):
         if incident is not None:
             lasts.append(wording.seconds_last(there - incident.began))
         return min((one for one in lasts if one is not None), default=None)
-
-    @staticmethod
-    def _probe_hint(card: Card) -> str:
-        probe = card.service.probe
-        when = wording.exact(probe.at)
-        return tr("{kind} probe: {outcome}, last at {time}").format(kind=probe.kind, outcome=probe.outcome, time=when)
-
-    @staticmethod
-    def _used_hint(card: Card, text: str) -> str:
-        """What the figure is, and of when: they are read now and then, and none is newer than it says."""
-        at = card.service.resources.at
-        when = tr("Read at {time}").format(time=wording.exact(at)) if at is not None else ""
-        return "\n".join(part for part in (text, when) if part)
-
-    @staticmethod
-    def _recovery_hint(service: Service) -> str:
-        return "\n".join([tr("What brings it back when it dies"), service.recovery])
 
     def _show_upkeep(self, service: Service) -> bool:
         """Maintenance, and automatic recovery at work: a line that is there only then. Whether it came or went."""
