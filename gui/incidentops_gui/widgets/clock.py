@@ -13,6 +13,8 @@ SOON = 100
 """Milliseconds within which a change of what is shown makes it look again."""
 LATE = 20
 """Milliseconds after the moment at which a text changes, so that it has changed."""
+LEAST = 1000
+"""Milliseconds between two looks: what is due in between, such as the seconds of many cards, is written together."""
 
 
 class Clock(QObject):
@@ -45,4 +47,4 @@ class Clock(QObject):
     def _on_due(self) -> None:
         due = self._show()
         if due is not None:
-            self._timer.start(int(due * 1000) + LATE)
+            self._timer.start(max(int(due * 1000) + LATE, LEAST))
