@@ -112,8 +112,14 @@ def day_and_clock(at: float, now: float) -> str:
 
 def line(moment: Moment) -> str:
     """One entry of the timeline in a line of text."""
-    about = ": ".join(part for part in (moment.service, moment.text) if part)
-    return f"{clock(moment.at)}  {what(moment.what)}  {about}  ({source(moment.source)})"
+    return f"{clock(moment.at)}  {what(moment.what)}  {about(moment)}  ({source(moment.source)})"
+
+
+def about(moment: Moment) -> str:
+    """The service and what is said of it; a text that begins with its name has it already."""
+    if moment.text.startswith(f"{moment.service} "):
+        return moment.text
+    return ": ".join(part for part in (moment.service, moment.text) if part)
 
 
 def measures(incident: Incident) -> list[tuple[str, str]]:

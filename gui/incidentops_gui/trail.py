@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 PAGE = 100
 """Rows that are read at a time."""
-LONG = 60
-"""Letters of a detail that are shown in a row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,15 +135,10 @@ def verdict(value: Any) -> Verdict:
 
 
 def said(row: Row) -> str:
-    """What a row says, in a line: its sentence, else what is known of it."""
-    detail = ", ".join(f"{key} {_short(value)}" for key, value in row.detail.items() if value not in ("", None))
-    parts = [row.sentence, row.reason, detail if not row.sentence else ""]
-    return " · ".join(part for part in parts if part)
-
-
-def _short(value: Any) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= LONG else f"{text[: LONG - 1]}…"
+    """What a row says, in a line: its sentence and reason, else the plain ones of its details."""
+    told = " · ".join(part for part in (row.sentence, row.reason) if part)
+    plain = {key: value for key, value in row.detail.items() if isinstance(value, str | int | float) and value != ""}
+    return told or ", ".join(f"{key} {value}" for key, value in plain.items())
 
 
 def full(row: Row) -> str:

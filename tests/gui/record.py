@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 STEPS = (
     *("all_up", "two_down", "unresponsive", "confirm", "popup_started", "popup_remediated", "popup_nothing"),
-    *("plan", "incidents", "graph", "audit", "journal", "keys", "disconnected", "pages"),
+    *("incidents", "plan", "graph", "audit", "journal", "keys", "disconnected", "pages"),
 )
 
 

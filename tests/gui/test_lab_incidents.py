@@ -138,6 +138,42 @@ def test_the_audit_trail_verifies_and_is_exported(lab_desk: Desk, lab: Lab, tmp_
     assert {row["action"] for row in rows} == {"ping"}
 
 
+def test_an_incident_appears_is_acknowledged_and_recovers(lab_desk: Desk, lab: Lab, tmp_path: Path) -> None:
+    store = lab_desk.session.store
+    room = lab_desk.window.rooms.incidents()
+    # What other tests did is over: a service that fails again so soon would be a relapse.
+    lab_desk.until(lambda: all(one["state"] == "closed" for one in lab.get("/incidents")), timeout=LONG)
+    os.kill(lab.host_pid(lab.main_pid("redis-server.service")), signal.SIGKILL)
+    card = lab_desk.card("redis")
+    lab_desk.until(lambda: store.state.incident_of("redis") is not None and card.badge.isVisible())
+    one = store.state.incident_of("redis")
+    assert one is not None
+    assert one.open
+    assert one.ttd is not None
+    assert one.ttd < 0.5
+    lab_desk.click(card.badge)
+    detail = room.detail
+    lab_desk.until(lambda: detail.incident is not None and detail.incident.id == one.id)
+    lab_desk.until(lambda: detail.sentence.text() == "Its main process was killed by SIGKILL")
+    detail.note.setText("looking")
+    lab_desk.click(detail.acknowledge)
+    lab_desk.until(lambda: detail.said.text() == "Acknowledged.")
+    assert "acknowledged by root: looking" in detail.facts.text()
+    assert lab.get(f"/incidents/{one.id}")["note"] == "looking"
+    assert lab.post("/start/redis").status == 200
+    lab_desk.until(lambda: detail.incident is not None and detail.incident.recovered is not None)
+    assert [milestone.at for milestone in detail.timeline.milestones].count(None) == 0
+    lab_desk.until(lambda: not card.badge.isVisible())
+    file = tmp_path / "incident.md"
+    detail.save_to(str(file))
+    lab_desk.until(file.exists)
+    assert one.id in file.read_text()
+    assert "looking" in file.read_text()
+    lab_desk.until(lambda: detail.report.isEnabled())
+    lab_desk.until(lambda: room.measures.measures[2].count != "")
+    assert set(dict(room.measures.availability.rows)) == set(store.state.cards)
+
+
 def test_the_graph_follows(lab_desk: Desk, lab: Lab) -> None:
     room = lab_desk.window.rooms.graph()
     assert lab.post("/stop/redis").status == 200

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from incidentops_gui import answers, fields, plans, sse, trail, wire
+from incidentops_gui import answers, fields, incidents, plans, sse, trail, wire
 
 from gui.conftest import ANSWERS, answer
 
@@ -87,6 +87,7 @@ def test_what_the_agent_is_held_to_is_understood() -> None:
     assert plans.plan(golden("plan")).steps
     assert answers.problem(409, json.dumps(golden("plan-changed")).encode()).difference
     assert trail.rows(golden("audit"))
+    assert incidents.incidents(golden("incidents"))
 
 
 def test_fields_of_a_newer_agent_are_tolerated() -> None:

@@ -59,7 +59,7 @@ class Node(QWidget):
         service = state.cards[self.name].service
         one = state.incident_of(self.name)
         self.mark = ""
-        if service.incident:
+        if service.incident and (one is None or one.open):
             self.mark = "root" if one is not None and one.root == self.name else "part"
         self.title = service.title
         self.look = led.LOOKS.get(service.state, led.LOOKS["unknown"])

@@ -112,6 +112,6 @@ class MomentDelegate(QStyledItemDelegate):
         box.setLeft(box.left() + room + 12)
         painter.setFont(plain)
         painter.setPen(tokens.colour("text"))
-        about = ": ".join(part for part in (one.service, one.text) if part)
+        about = moments.about(one)
         painter.drawText(box, MIDDLE, painter.fontMetrics().elidedText(about, Qt.TextElideMode.ElideRight, box.width()))
         painter.restore()

@@ -258,6 +258,7 @@ class TrailWindow(Pane):
 
     def _on_verify(self) -> None:
         self._told("", fine=True)
+        self.view.setFocus()  # the button is off until the answer, and the focus would go to the next one
         self._verifying.get("/audit/verify", trail.verdict, self._on_verdict, self._on_not_verified)
         self._show_buttons()
 
