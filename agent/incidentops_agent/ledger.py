@@ -95,6 +95,7 @@ class Ledger:
                 action=fact.kind.value,
                 service=fact.service,
                 actor=who,
+                outcome="ok",
                 reason=str(next(filter(None, said), "")),
                 incident=fact.incident,
                 detail=fact.detail,
@@ -108,7 +109,7 @@ class Ledger:
     def note(self, action: str, service: str, detail: Mapping[str, Any]) -> None:
         """Write down a fact that is of no incident."""
         row = AuditRow(
-            uuid.uuid4().hex, "noted", self._engine.now(), action, service, access.agent_actor(), detail=detail
+            uuid.uuid4().hex, "noted", self._engine.now(), action, service, access.agent_actor(), "ok", detail=detail
         )
         self._notes.put(row)
 

@@ -1,7 +1,7 @@
 # Bash completion for incidentops(1). Installed as /usr/share/bash-completion/completions/incidentops.
 
-# The names of the services, from the agent that the words so far speak of; none when it does not answer at once.
-_incidentops_services() {
+# What the agent says that the words so far speak of; nothing when it does not answer at once.
+_incidentops_ask() {
     local socket=() i
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
@@ -10,8 +10,17 @@ _incidentops_services() {
     done
     # A shell leaves a URL in pieces at its colons; over TCP there is nothing to complete then.
     [[ ${socket[0]-} != --url ]] || return 0
-    "${COMP_WORDS[0]/#\~/$HOME}" status --json --timeout 1 "${socket[@]/#\~/$HOME}" 2>/dev/null |
+    "${COMP_WORDS[0]/#\~/$HOME}" "$@" --json --timeout 1 "${socket[@]/#\~/$HOME}" 2>/dev/null
+}
+
+_incidentops_services() {
+    _incidentops_ask status |
         grep -oE '"[a-z][a-z0-9-]*": \{"status": "(up|down)"' | cut -d '"' -f 2
+}
+
+# The incidents that are remembered, newest first.
+_incidentops_incidents() {
+    _incidentops_ask incidents | grep -oE '"id": "[0-9a-f]{8}", "state"' | cut -d '"' -f 4
 }
 
 # The kinds of faults, as they are installed here.
@@ -21,7 +30,7 @@ _incidentops_faults() {
 
 _incidentops() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command='' part='' i
-    local commands='status ping start stop restart remediate incident resolve logs journal events system audit fault maintenance recovery health'
+    local commands='status ping start stop restart remediate incident resolve logs journal events system audit fault maintenance recovery incidents health'
     local options='--json --socket --url --timeout --version --help'
     COMPREPLY=()
     case $before in
@@ -34,12 +43,20 @@ _incidentops() {
         mapfile -t COMPREPLY < <(compgen -W "$(_incidentops_services)" -- "$word")
         return
         ;;
+    --state)
+        mapfile -t COMPREPLY < <(compgen -W 'open recovered closed' -- "$word")
+        return
+        ;;
+    --period)
+        mapfile -t COMPREPLY < <(compgen -W '1h 24h 7d 30d' -- "$word")
+        return
+        ;;
     --for)
         mapfile -t COMPREPLY < <(compgen -W '30m 1h 4h 1d' -- "$word")
         return
         ;;
     --url | --timeout | --plan-id | --limit | --lines | -n | --reason | --parameter | -p | --user) return ;;
-    --action | --incident) return ;;
+    --action | --incident | --note) return ;;
     --since | --until | --before | --head) return ;;
     esac
     for ((i = 1; i < COMP_CWORD; i++)); do
@@ -55,6 +72,10 @@ _incidentops() {
     for ((i++; i < COMP_CWORD; i++)); do
         case $command:${COMP_WORDS[i]} in
         audit:list | audit:verify | audit:export | audit:checkpoint) part=${COMP_WORDS[i]} ;;
+        incident:list | incident:show | incident:ack | incident:report | incident:stats | \
+            incidents:list | incidents:show | incidents:ack | incidents:report | incidents:stats)
+            command=incidents part=${COMP_WORDS[i]}
+            ;;
         fault:list | fault:catalogue | fault:preview | fault:inject | fault:revert | fault:panic) part=${COMP_WORDS[i]} ;;
         esac
     done
@@ -75,6 +96,14 @@ _incidentops() {
             case $part in
             preview | inject) options+=' --for --parameter' ;;&
             inject) options+=' --yes' ;;
+            esac
+            ;;
+        incidents)
+            case $part in
+            '' | list) options+=' --state --service --limit' ;;
+            ack) options+=' --note' ;;
+            report) options+=' --html --output' ;;
+            stats) options+=' --period' ;;
             esac
             ;;
         journal) options+=' --follow --lines' ;;
@@ -103,6 +132,18 @@ _incidentops() {
             ;;
         esac
         ;;
+    incidents)
+        case $part in
+        '') mapfile -t COMPREPLY < <(compgen -W 'list show ack report stats' -- "$word") ;;
+        show | ack | report) mapfile -t COMPREPLY < <(compgen -W "$(_incidentops_incidents)" -- "$word") ;;
+        esac
+        ;;
+    incident)
+        # A service to break, or what is done with incidents.
+        if [[ $before == "$command" || $before == -* ]]; then
+            mapfile -t COMPREPLY < <(compgen -W "list show ack report stats $(_incidentops_services)" -- "$word")
+        fi
+        ;;
     recovery)
         if [[ $before == "$command" || $before == -* ]]; then
             mapfile -t COMPREPLY < <(compgen -W "$(_incidentops_services)" -- "$word")
@@ -110,7 +151,7 @@ _incidentops() {
             mapfile -t COMPREPLY < <(compgen -W 'auto manual reset' -- "$word")
         fi
         ;;
-    incident | resolve | logs | journal | maintenance)
+    resolve | logs | journal | maintenance)
         # One service: nothing more once it is there.
         if [[ $before == "$command" || $before == -* ]]; then
             mapfile -t COMPREPLY < <(compgen -W "$(_incidentops_services)" -- "$word")

@@ -8,7 +8,7 @@ import sys
 
 from .client import Client
 from .errors import BROKEN_PIPE, FAILED, INTERRUPTED, USAGE, CliError, report
-from .options import ACTING, READING, Options, parser
+from .options import ACTING, READING, Options, parser, with_incidents
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,6 +35,10 @@ def command(options: Options) -> tuple[Callable[[Options, Client], int], float]:
         from . import setting
 
         return getattr(setting, options.command), READING
+    if options.command == "incidents":
+        from . import incidents
+
+        return incidents.incidents, READING
     if options.command == "fault":
         from . import faulting
 
@@ -49,7 +53,8 @@ def command(options: Options) -> tuple[Callable[[Options, Client], int], float]:
 def run(arguments: Sequence[str] | None) -> int:
     """Do what was asked for; the exit code."""
     try:
-        options = parser().parse_args(arguments, namespace=Options())
+        words = with_incidents(sys.argv[1:] if arguments is None else arguments)
+        options = parser().parse_args(words, namespace=Options())
     except SystemExit as error:  # argparse: --help, --version, a wrong command line
         return error.code if isinstance(error.code, int) else USAGE
     try:

@@ -11,8 +11,9 @@ from .errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+INCIDENT_PARTS = ("list", "show", "ack", "report", "stats")
 MODES = ("auto", "manual", "reset")
 SOCKET = "/run/incidentops/agent.sock"
 READING, ACTING = 10.0, 600.0
@@ -86,6 +87,9 @@ class Options(argparse.Namespace):
     seconds: float | None = None
     reason: str | None = None
     end = False
+    state: str | None = None
+    note: str | None = None
+    html = False
     mode: str | None = None
 
     def endpoint(self) -> Endpoint:
@@ -233,6 +237,49 @@ def _audit(made: argparse.ArgumentParser, common: argparse.ArgumentParser) -> No
     checkpoint.add_argument("-y", "--yes", action="store_true", help="don't ask")
 
 
+def _period(text: str) -> float:
+    """A time as for _span, up to a year."""
+    number, unit = (text[:-1], text[-1:]) if text[-1:] in UNITS else (text, "s")
+    whole = int(number) if number.isascii() and number.isdigit() and len(number) < 10 else 0
+    if not 0 < whole * UNITS[unit] <= 366 * UNITS["d"]:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time from 1s to 366d, such as 90s, 30m, 24h or 7d")
+    return float(whole * UNITS[unit])
+
+
+def _incidents(made: argparse.ArgumentParser, common: argparse.ArgumentParser) -> None:
+    parts = made.add_subparsers(dest="part", metavar="PART", prog="incidentops incident")
+    listed = _word(parts, common, "list", "show the incidents, newest first; the same as without any PART")
+    for one in (made, listed):
+        one.add_argument("--state", choices=("open", "recovered", "closed"), help="only those in this state")
+        one.add_argument("--service", metavar="SERVICE", type=_name, help="only those that this service is a part of")
+        one.add_argument("--limit", metavar="N", type=_actions, help="at most so many (default: 20)")
+    shown = _word(parts, common, "show", "show one incident with its timeline")
+    taken = _word(parts, common, "ack", "acknowledge an incident: say that you have taken it up")
+    told = _word(parts, common, "report", "write the report of an incident, as Markdown or HTML")
+    for one in (shown, taken, told):
+        one.add_argument("incident", metavar="ID", type=_text)
+    taken.add_argument("--note", metavar="TEXT", help="what there is to say")
+    told.add_argument("--html", action="store_true", help="one HTML page that needs nothing else, with a chart")
+    told.add_argument("--output", metavar="FILE", help="write to this file, which is there only when it is whole")
+    stats = _word(parts, common, "stats", "show how long incidents took, and the availability of the services")
+    stats.add_argument(
+        "--period", dest="seconds", metavar="TIME", type=_period, help="such as 24h or 7d (default: 30d)"
+    )
+
+
+def with_incidents(arguments: Sequence[str]) -> list[str]:
+    """The arguments with ``incident list`` and the like as ``incidents list``: whatever else comes after ``incident``
+    is the name of a service to break."""
+    words = list(arguments)
+    place = 0
+    while place < len(words) and words[place].startswith("-"):
+        place += 2 if words[place] in ("--socket", "--url", "--timeout") else 1
+    after = [word for word in words[place + 1 :] if not word.startswith("-")]
+    if words[place : place + 1] == ["incident"] and after[:1] and after[0] in INCIDENT_PARTS:
+        words[place] = "incidents"
+    return words
+
+
 def _fault(made: argparse.ArgumentParser, common: argparse.ArgumentParser) -> None:
     parts = made.add_subparsers(dest="part", metavar="PART", prog="incidentops fault")
     _word(parts, common, "list", "show what is injected now; the same as without any PART")
@@ -306,7 +353,7 @@ def parser() -> argparse.ArgumentParser:
     which.add_argument("--plan", action="store_true", help="only show what would be done, and why")
     which.add_argument("--plan-id", metavar="ID", type=_plan_id, help="run exactly the plan with this id, or nothing")
     for name, text in (
-        ("incident", "break a service, to practise"),
+        ("incident", "break a service, to practise; or list, show, ack, report, stats as for incidents"),
         ("resolve", "bring a broken service back"),
         ("logs", "show what operators did to a service, oldest first"),
     ):
@@ -320,5 +367,6 @@ def parser() -> argparse.ArgumentParser:
     _audit(word("audit", "show who did what, newest first, or verify, export or shorten the audit trail"), common)
     _fault(word("fault", "break services on purpose, each time for a while, and undo that"), common)
     _settings(word)
+    _incidents(word("incidents", "show, acknowledge and report incidents, and the figures over them"), common)
     word("health", "show whether the agent itself is well")
     return made
