@@ -225,7 +225,9 @@ class Recorder:
     def step_journal(self) -> None:
         from incidentops_gui.widgets.service_window import ServiceWindow
 
-        self.window.open_service("postgres")
+        os.kill(self.lab.host_pid(self.lab.main_pid("rabbitmq-server.service")), signal.SIGKILL)
+        self.until(lambda: self.state("rabbitmq") == "failed")
+        self.window.open_service("rabbitmq")
         self.wait(1.5)
         window = self.window.findChildren(ServiceWindow)[-1]
         self.grab("journal", window)

@@ -34,6 +34,7 @@ class Badge(Button):
         self.setVisible(bool(self.incident))
         if not self.incident:
             return
+        self.set_kind("danger" if state.is_live(name) else "plain")  # red is for what is so now
         if one is None:
             text = tr("incident")
         else:
