@@ -84,10 +84,13 @@ def what(word: str) -> str:
 
 
 def length(value: float | None) -> str:
-    """A length of time in two figures that matter: 11 ms, 5.0 s, 1 min 2 s, 2 h 5 min. ``value`` is seconds."""
+    """A length of time in the figures that matter: 3.8 ms, 11 ms, 5.0 s, 1 min 2 s, 2 h 5 min. ``value`` is seconds."""
     if value is None:
         return wording.MISSING
-    value = max(value, 0.0)
+    if value < 0.00095:
+        return "< 1 ms"
+    if value < 0.00995:
+        return f"{value * 1000:.1f} ms"
     if value < 0.9995:
         return f"{value * 1000:.0f} ms"
     if value < 59.95:

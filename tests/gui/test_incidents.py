@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from incidentops_gui import moments
-from incidentops_gui.widgets.incidents import IncidentsWindow
+from incidentops_gui.widgets.incidents import PAGE, IncidentsWindow
 from PySide6.QtCore import Qt, QUrl
 from PySide6.QtGui import QDesktopServices, QGuiApplication
 
@@ -186,13 +186,13 @@ def test_the_report_is_saved_and_opened(
 
 def test_older_ones_are_asked_for_by_the_last_of_the_page(desk: Desk, troubled: FakeAgent) -> None:
     closed = answer("incidents")[2]
-    troubled.answers["GET /incidents"] = (200, [{**closed, "id": f"{number:08x}"} for number in range(100)])
+    troubled.answers["GET /incidents"] = (200, [{**closed, "id": f"{number:08x}"} for number in range(PAGE)])
     room = show(desk.live())
     assert room.older.isVisible()
     troubled.answers["GET /incidents"] = (200, [{**closed, "id": "0000ffff"}])
     desk.click(room.older)
     desk.until(lambda: not room.older.isVisible())
-    assert troubled.asked("/incidents")[-1].path == "/incidents?limit=100&before=00000063"
+    assert troubled.asked("/incidents")[-1].path == f"/incidents?limit={PAGE}&before={PAGE - 1:08x}"
     assert room.model.row_of("0000ffff") >= 0
 
 
@@ -243,8 +243,9 @@ def test_offline_it_is_as_of_and_comes_back_by_itself(desk: Desk, troubled: Fake
 
 @pytest.mark.parametrize(
     ("value", "said"),
-    [(None, "–"), (0.011, "11 ms"), (0.9996, "1.0 s"), (5.02, "5.0 s"), (59.96, "1 min"), (62.26, "1 min 2 s"),  # noqa: RUF001
-     (7500.0, "2 h 5 min"), (-0.2, "0 ms")],
+    [(None, "–"), (0.011, "11 ms"), (0.0038, "3.8 ms"), (0.9996, "1.0 s"), (5.02, "5.0 s"), (59.96, "1 min"),  # noqa: RUF001
+     (62.26, "1 min 2 s"),
+     (7500.0, "2 h 5 min"), (0.0, "< 1 ms"), (-0.2, "< 1 ms")],
 )  # fmt: skip
 def test_lengths_have_the_figures_that_matter(value: float | None, said: str) -> None:
     assert moments.length(value) == said

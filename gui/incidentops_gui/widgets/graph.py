@@ -210,10 +210,9 @@ class Canvas(QWidget):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         tokens = theme.current()
-        for name, needed in self._needs.items():
-            for one in needed:
-                if one in self.nodes:
-                    self._line(painter, tokens, self.nodes[one], self.nodes[name])
+        lines = [(one, name) for name, needed in self._needs.items() for one in needed if one in self.nodes]
+        for one, name in sorted(lines, key=lambda line: line[0] in self._down):  # broken ones on top
+            self._line(painter, tokens, self.nodes[one], self.nodes[name])
 
     def _line(self, painter: QPainter, tokens: theme.Tokens, upper: Node, lower: Node) -> None:
         """From what is needed down to what needs it; red and thick where the need is not met."""

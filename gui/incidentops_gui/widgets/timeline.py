@@ -118,7 +118,7 @@ class Timeline(QWidget):
             if other.at is not None and one.at is not None:
                 painter.setPen(tokens.colour("muted"))
                 box = QRectF(left, LINE - 19, right - left, 15)
-                painter.drawText(box, CENTRE, f"+{moments.length(other.at - one.at)}")
+                painter.drawText(box, CENTRE, f"+ {moments.length(other.at - one.at)}".replace("+ <", "<"))
 
     def _small(self, painter: QPainter, tokens: theme.Tokens) -> None:
         """What else happened: a dot each on the line."""

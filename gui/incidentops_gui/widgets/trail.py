@@ -74,7 +74,7 @@ class CellDelegate(QStyledItemDelegate):
             role = "bad"
         painter.setFont(option.font)
         painter.setPen(tokens.colour(role))
-        box = QRect(option.rect).adjusted(8, 0, -6, 0)
+        box = QRect(option.rect).adjusted(4, 0, -6, 0)
         text = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, box.width())
         right = Qt.AlignmentFlag.AlignRight if column == SEQ else Qt.AlignmentFlag.AlignLeft
         painter.drawText(box, int(Qt.AlignmentFlag.AlignVCenter | right), text)
@@ -129,6 +129,7 @@ class TrailWindow(Pane):
         for hours, text in zip(PERIODS, (tr("Last hour"), tr("Last 24 hours"), tr("Last 7 days")), strict=True):
             self.period.addItem(text, hours)
         for box in (self.service, self.period):
+            box.setMinimumHeight(self.user.minimumHeight() - 4)
             box.currentIndexChanged.connect(lambda _index: self._on_filter())
         for field in (self.user, self.action, self.incident):
             field.textChanged.connect(lambda _text: self._settle.start())
