@@ -133,7 +133,7 @@ def room(settings: AutoSettings, track: Track, now: float) -> int:
 
 def recent(settings: AutoSettings, track: Track, now: float) -> tuple[float, ...]:
     """The attempts that still count."""
-    return tuple(at for at in track.attempts if now - at < settings.window)
+    return tuple(at for at in track.attempts if now < at + settings.window)
 
 
 def draw(seed: str, number: int) -> float:
@@ -218,6 +218,10 @@ def _up(settings: AutoSettings, track: Track, facts: Facts, now: float) -> tuple
     reason = "it is up" if facts.automatic else "recovery is by hand"
     if track.breaker is not Breaker.CLOSED:
         reason = f"it is up; the breaker closes when it has been so for {settings.stable:g} s"
+    elif facts.automatic and not room(settings, track, now):
+        reason = f"it is up; the budget of {settings.budget} is used up, so that its next death opens the breaker"
+        more = track.attempts[0] + settings.window
+        until = more if until is None else min(until, more)
     return track, Decision(_resting(track, facts), reason, until, notes=notes)
 
 

@@ -258,11 +258,11 @@ def system(figures: Mapping[str, Any]) -> list[str]:
 def audit(rows: Iterable[Mapping[str, Any]], now: datetime, style: Style) -> list[str]:
     """The table of ``incidentops audit``; one row per action, see ``actions``."""
     lines = [heading("TIME", "ACTION", "SERVICE", "OUTCOME", "USER", "PROGRAM", "DOOR", "TOOK", "REASON")]
-    colours = {"ok": "green", "unchanged": "", "failed": "red", "interrupted": "red"}
+    colours = {"ok": "green", "unchanged": "", "noted": "", "failed": "red", "interrupted": "red"}
     for row in rows:
         who, took = row.get("actor") or {}, row.get("duration_seconds")
         when = moment(row.get("at"))
-        outcome = clean(row.get("outcome") or "under way")
+        outcome = clean(row.get("outcome") or ("noted" if row.get("phase") == "noted" else "under way"))
         lines.append([
             (when.astimezone(now.tzinfo).strftime("%Y-%m-%d %H:%M:%S") if when else "-", ""),
             (clean(row.get("action", "?")), "bold"),

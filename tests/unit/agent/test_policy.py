@@ -178,7 +178,20 @@ def test_one_that_dies_each_time_after_it_was_stable_still_has_a_budget() -> Non
         assert play.die().act, "no backoff: it had been up for long enough"
         play.over(facts=FINE)
         play.look(40.0)
+    decision = play.look()
+    assert decision.reason == "it is up; the budget of 5 is used up, so that its next death opens the breaker"
+    assert decision.until == play.acts[0] + 600.0
     assert play.die().phase is Phase.BREAKER_OPEN
+
+
+def test_the_budget_has_room_again_when_an_attempt_is_old_enough() -> None:
+    play = Play()
+    for _ in range(5):
+        play.die()
+        play.over(facts=FINE)
+        play.look(40.0)
+    assert play.look(play.acts[0] + 600.0 - play.now).reason == "it is up"
+    assert play.die().act
 
 
 @pytest.mark.parametrize(

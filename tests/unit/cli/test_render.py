@@ -43,6 +43,13 @@ def test_audit() -> None:
     check("audit.txt", render.audit(render.actions(answer_file("audit.json")), NOW, PLAIN))
 
 
+def test_what_was_only_noted_is_not_under_way() -> None:
+    noted = {"phase": "noted", "at": "2026-11-25T01:36:20Z", "action": "incident-closed", "outcome": ""}
+    (line,) = render.audit([noted], NOW, PLAIN)[1:]
+    assert "noted" in line
+    assert "under way" in render.audit([{**noted, "phase": "requested"}], NOW, PLAIN)[1]
+
+
 def test_audit_without_any() -> None:
     assert render.audit([], NOW, PLAIN) == ["nothing was done yet"]
 
