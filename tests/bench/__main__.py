@@ -26,6 +26,7 @@ FAMILIES = {
     "control": "stop and start of redis, beside systemctl and raw pystemd",
     "death": "SIGKILL of redis to the event, beside cockpit and a raw listener",
     "auto": "SIGKILL of redis until it answers again by itself, beside a raw D-Bus listener",
+    "remediate": "three servers brought back together, beside alone and systemctl; a killed rabbitmq",
     "first_answer": "start of postgres to the answer, beside systemctl",
     "rate": "GET /services under load, beside FastAPI",
     "system": "GET /system",
