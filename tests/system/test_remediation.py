@@ -108,6 +108,7 @@ def masked(lab: Lab) -> Iterator[str]:
         yield "is masked"
     finally:
         lab.run("systemctl", "unmask", "--runtime", REDIS)
+        eventually(lambda: causes(lab.get("/remediate/plan"))["redis"] != "masked")
 
 
 @contextlib.contextmanager
