@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
-from . import moments
+from . import moments, wording
 from .translate import tr
 
 if TYPE_CHECKING:
@@ -91,6 +91,8 @@ class Moments(QAbstractListModel):
         one = self._shown[index.row()]
         if role == VALUE:
             return one
-        if role in (*_WORDS, Qt.ItemDataRole.ToolTipRole):
+        if role in _WORDS:
             return moments.line(one)
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return wording.tip(moments.line(one))
         return None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
-from . import moments, trail
+from . import moments, trail, wording
 from .translate import marked, tr
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class TrailTable(QAbstractTableModel):
         if role == Qt.ItemDataRole.AccessibleTextRole:
             return f"{tr(COLUMNS[index.column()])}: {cell(row, index.column())}"
         if role == Qt.ItemDataRole.ToolTipRole:
-            return trail.full(row)
+            return wording.tip(trail.full(row))
         return None
 
 

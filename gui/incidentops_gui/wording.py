@@ -198,6 +198,14 @@ def remediation_popup(answer: Remediation) -> tuple[str, tuple[str, ...], tuple[
     return title, answer.remediated, skipped
 
 
+def tip(text: str) -> str:
+    """A text for a tooltip, shown as it is also where it looks like markup: Qt would take that for rich text."""
+    if "<" not in text:
+        return text
+    plain = text.replace("&", "&amp;").replace("<", "&lt;").replace("\n", "<br>")
+    return f"<qt>{plain}</qt>"
+
+
 def sentence(text: str) -> str:
     """What an agent says of something, as the beginning of a line."""
     return text[:1].upper() + text[1:]

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from incidentops_gui.session import Session
 from incidentops_gui.widgets.plan import PlanWindow
 from incidentops_gui.widgets.popup import Popup
+from incidentops_gui.widgets.upkeep import UpkeepDialog
 from PySide6.QtCore import Qt
 
 from gui.conftest import Desk, answer
@@ -157,3 +159,26 @@ def test_partial_is_said_clearly_and_the_popup_leads_to_the_steps(desk: Desk, ag
     (room,) = desk.window.findChildren(PlanWindow)
     assert room.status.text() == "Not everything could be recovered."
     assert "Skipped: its unit is masked" in room.steps.cards[1].accessibleName()
+
+
+def test_a_window_that_was_closed_and_opened_again_at_once_is_a_new_one(desk: Desk, planned: FakeAgent) -> None:
+    first = show(desk.live())
+    first.close()
+    second = desk.window.rooms.plan()
+    assert second is not first
+    desk.until(lambda: desk.window.findChildren(PlanWindow) == [second])
+    desk.until(lambda: second.has_body)
+    assert desk.window.rooms.plan() is second, "and known after the other one was deleted"
+
+
+def test_another_host_closes_what_was_opened_for_this_one(desk: Desk, planned: FakeAgent) -> None:
+    room = show(desk.live())
+    desk.window.rooms.upkeep.change("maintenance", "redis")
+    before, desk.session = desk.session, Session(desk.session.target)
+    desk.window.use(desk.session)
+    before.close()
+    assert room.over
+    desk.until(lambda: not desk.window.findChildren(PlanWindow) and not desk.window.findChildren(UpkeepDialog))
+    desk.session.open()
+    desk.until(lambda: desk.session.store.state.connection.live)
+    assert show(desk).plan is not None

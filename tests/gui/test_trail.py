@@ -60,6 +60,14 @@ def test_rows_are_newest_first_and_say_everything(desk: Desk, kept: FakeAgent) -
     desk.until(lambda: not desk.window.findChildren(TrailWindow))
 
 
+def test_what_looks_like_markup_is_shown_as_it_is(desk: Desk, agent: FakeAgent) -> None:
+    agent.answers["GET /audit"] = (200, [{**row(1), "reason": "<b>not bold</b>"}])
+    room = show(desk.live())
+    assert cells(room, ABOUT) == ["<b>not bold</b>"]
+    tip = str(room.table.index(0, 0).data(Qt.ItemDataRole.ToolTipRole))
+    assert "&lt;b>not bold" in tip
+
+
 def test_older_pages_are_asked_for_by_the_last_row(desk: Desk, agent: FakeAgent) -> None:
     agent.answers["GET /audit"] = (200, [row(seq) for seq in range(150, 50, -1)])
     room = show(desk.live())

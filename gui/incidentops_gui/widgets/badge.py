@@ -45,6 +45,6 @@ class Badge(Button):
             self.updateGeometry()
         said = tr("Part of incident {id}").format(id=self.incident)
         about = f"{said}: {one.sentence}" if one is not None else said
-        if about != self.toolTip():
-            self.setToolTip(about)
+        if f"{text}. {about}" != self.accessibleName():
+            self.setToolTip(wording.tip(about))
             self.setAccessibleName(f"{text}. {about}")

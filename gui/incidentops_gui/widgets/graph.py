@@ -78,7 +78,7 @@ class Node(QWidget):
         if needed:
             said.append(tr("needed by {names}").format(names=wording.listed(needed)))
         self.setAccessibleName("; ".join(said))
-        self.setToolTip("\n".join(said))
+        self.setToolTip(wording.tip("\n".join(said)))
         self.update()
 
     def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802 (Qt's name)

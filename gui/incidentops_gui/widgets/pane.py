@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QRectF, Qt, Signal
-from PySide6.QtGui import QKeySequence, QPainter, QPaintEvent, QShortcut
+from PySide6.QtGui import QCloseEvent, QKeySequence, QPainter, QPaintEvent, QShortcut
 from PySide6.QtWidgets import QHBoxLayout, QStackedLayout, QVBoxLayout, QWidget
 
 from .. import theme, wording
@@ -104,6 +104,7 @@ class Pane(QWidget):
         super().__init__(parent, Qt.WindowType.Window)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(f"{title} — IncidentOps")
+        self.over = False
         self.heading = label(self, 1.3, bold=True)
         self.heading.setText(title)
         self.about = label(self, 0.95)
@@ -162,6 +163,10 @@ class Pane(QWidget):
                 when = wording.clock(connection.as_of)
                 text = tr("Not connected to the agent. What is shown is as of {time}.").format(time=when)
         self.offline.say(text)
+
+    def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 (Qt's name)
+        self.over = True
+        super().closeEvent(event)
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802 (Qt's name)
         super().changeEvent(event)

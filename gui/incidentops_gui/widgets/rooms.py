@@ -33,6 +33,8 @@ class Rooms(QObject):
         super().__init__(window)
         self._window = window
         self._open: dict[str, Any] = {}
+        self._numbers: dict[str, int] = {}
+        self._opened = 0
         self._upkeep: Upkeep | None = None
         self._tick = QTimer(self, interval=TICK)
         self._tick.timeout.connect(self._on_tick)
@@ -43,7 +45,7 @@ class Rooms(QObject):
         """Another agent is shown from now on."""
         self.close_all()
         if self._upkeep is not None:
-            self._upkeep.deleteLater()
+            self._upkeep.close()
             self._upkeep = None
         self._session.store.changed.disconnect(self._on_changes)
         self._session = session
@@ -52,16 +54,23 @@ class Rooms(QObject):
     def _room(self, key: str, make: Any) -> Any:
         """The open window of that name, or a new one, in front."""
         room = self._open.get(key)
-        if room is None:
+        if room is None or room.over:  # one that was closed lives on until the event loop deletes it
             room = make()
-            room.destroyed.connect(lambda *_: self._open.pop(key, None))
-            self._open[key] = room
+            self._opened += 1
+            number = self._opened
+            room.destroyed.connect(lambda *_: self._forget(key, number))
+            self._open[key], self._numbers[key] = room, number
             room.show_state(self._session.store.state)
             self._tick.start()
         room.show()
         room.raise_()
         room.activateWindow()
         return room
+
+    def _forget(self, key: str, number: int) -> None:
+        """A window is deleted; another one of that name may be open by now."""
+        if self._numbers.get(key) == number:
+            del self._open[key], self._numbers[key]
 
     def open(self, what: str, subject: str) -> None:
         """What a card asks for: its incident (by id), or a change of what looks after its service."""
@@ -138,6 +147,7 @@ class Rooms(QObject):
         for room in list(self._open.values()):
             room.close()
         self._open.clear()
+        self._numbers.clear()
 
     def _on_changes(self, changes: Changes) -> None:
         for room in list(self._open.values()):

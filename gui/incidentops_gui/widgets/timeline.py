@@ -56,7 +56,7 @@ class Timeline(QWidget):
         self.setAccessibleDescription(
             "; ".join([*said, *(f"{name} {text}" for name, text in moments.measures(incident))])
         )
-        self.setToolTip(self.accessibleDescription().replace("; ", "\n"))
+        self.setToolTip(wording.tip("\n".join(said)))
         self.update()
 
     def sizeHint(self) -> QSize:  # noqa: N802 (Qt's name)

@@ -45,6 +45,12 @@ class Upkeep(QObject):
         self._session = session
         self._window = window
 
+    def close(self) -> None:
+        """Another agent is shown: what was about to be asked of this one is dropped."""
+        for dialog in self._window.findChildren(UpkeepDialog):
+            dialog.close()
+        self.deleteLater()
+
     def change(self, what: str, service: str) -> UpkeepDialog | None:
         """``what``: maintenance, maintenance-end or recovery."""
         state = self._session.store.state
