@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from api.fakes import (
     FakeExits,
-    FakeFaultFiles,
     FakeJournal,
     FakeListeners,
     FakeMeter,
@@ -21,6 +20,7 @@ from api.fakes import (
     FakeSystemd,
     FakeTrail,
 )
+from api.fault_fakes import FakeFaultFiles
 from api.http11 import Answer, Connection, Events, connect, host_of, request_bytes
 from incidentops_agent.access import Access, agent_actor
 from incidentops_agent.actions import Actions
