@@ -123,6 +123,10 @@ class Incident:
     def member(self, name: str) -> Member | None:
         return next((one for one in self.members if one.name == name), None)
 
+    def is_down(self, name: str) -> bool:
+        member = self.member(name)
+        return member is not None and member.down
+
     @property
     def live(self) -> bool:
         return self.phase is not Phase.CLOSED
@@ -323,10 +327,8 @@ def _acknowledged(before: Incident, fact: Fact) -> Incident:
 def _recovered(before: Incident, fact: Fact) -> Incident:
     """One member is healthy again; with the last one the incident is."""
     members = tuple(_up(one, fact.at) if one.name == fact.service else one for one in before.members)
-    moment = Moment(
-        fact.at, "recovered", fact.service, str(fact.detail.get("text", "")), str(fact.detail.get("source"))
-    )
-    grown = _told(replace(before, members=members), moment)
+    text, source = str(fact.detail.get("text", "")), str(fact.detail.get("source"))
+    grown = _told(replace(before, members=members), Moment(fact.at, "recovered", fact.service, text, source))
     if any(one.down for one in members):
         return grown
     last = max(one.spans[-1].end or fact.at for one in members)
@@ -358,7 +360,7 @@ def _relapsed(before: Incident, fact: Fact) -> Incident:
 
 
 def _closed(before: Incident, fact: Fact) -> Incident:
-    text = f"healthy for {STAYED:g} s" if before.phase is Phase.RECOVERED else str(fact.detail.get("text", "over"))
+    text = str(fact.detail.get("text") or f"healthy for {STAYED:g} s")
     grown = _told(before, Moment(fact.at, "closed", before.root, text, "agent"))
     return replace(grown, phase=Phase.CLOSED, closed=fact.at)
 
@@ -394,6 +396,5 @@ def _seconds(value: Any) -> float | None:
     return max(0.0, float(value)) if isinstance(value, int | float) else None
 
 
-def _earlier(one: float | None, other: float | None) -> float | None:
-    known = [value for value in (one, other) if value is not None]
-    return min(known) if known else None
+def _earlier(*moments: float | None) -> float | None:
+    return min((at for at in moments if at is not None), default=None)

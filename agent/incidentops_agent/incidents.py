@@ -138,9 +138,8 @@ class Incidents:
 
     async def stop(self) -> None:
         """Say that the agent ends, and write what waits."""
-        for timer in (*self._timers.values(), self._alive):
-            if timer is not None:
-                timer.cancel()
+        for timer in filter(None, (*self._timers.values(), self._alive)):
+            timer.cancel()
         self._timers.clear()
         if self._settled:
             self._settled = False
@@ -196,7 +195,6 @@ class Incidents:
         name = service.spec.name
         self._ledger.sample(service)
         found = self.book.of(name)
-        member = found.member(name) if found is not None else None
         if after.state is State.UNKNOWN:
             return
         if after.state is State.NOT_INSTALLED:
@@ -206,7 +204,7 @@ class Incidents:
             self._up(service, at)
         elif before.up or (before.state is State.UNKNOWN and self._fell_unseen(name, after)):
             self._left(service, at)
-        elif found is not None and found.root == name and member is not None and member.down:
+        elif found is not None and found.root == name and found.is_down(name):
             self._refine(service, found)
 
     def _fell_unseen(self, name: str, after: Health) -> bool:
@@ -228,13 +226,16 @@ class Incidents:
     def _down(self, service: Service, left: Left) -> None:
         """It is down, and not in passing."""
         name, health, found = service.spec.name, service.health, left.onset
+        own_cause = left.action in _DELIBERATE or self._faults.of(name) is not None
         known = self.book.of(name)
+        if known is not None and known.phase is Phase.RECOVERED and own_cause:
+            self._over(known, f"{name} was healthy; what comes next has a cause of its own")
+            known = None
         if service.maintenance is not None:
             self._ledger.note(UNDER_MAINTENANCE, name, {"state": health.state.value, "reason": health.reason})
         elif known is not None:
             self._relapsed(service, known, left)
         else:
-            own_cause = left.action in _DELIBERATE or self._faults.of(name) is not None
             where = grouping.home(self.book.live(), self._needs(), name, found.detected, own_cause)
             if where.incident:
                 self._join(service, left, where)
@@ -340,8 +341,7 @@ class Incidents:
     def _release(self, name: str, text: str, source: str) -> None:
         """A service that can't come back any more holds no incident open."""
         found = self.book.of(name)
-        member = found.member(name) if found is not None else None
-        if found is not None and member is not None and member.down:
+        if found is not None and found.is_down(name):
             self._back(found, name, self._engine.now(), source, f"{name} {text}")
 
     def _close_later(self, found: Incident) -> None:
@@ -365,7 +365,11 @@ class Incidents:
             return
         for name in found.services:
             self._faults.forget(name)
-        over = self._ledger.closed(found)
+        self._over(found)
+
+    def _over(self, found: Incident, text: str = "") -> None:
+        self._stay_open(found.id)
+        over = self._ledger.closed(found, text)
         if over is not None:
             self._engine.metrics.incident(over.root, over.cause, over.ttd, over.tta, over.ttr)
 

@@ -68,14 +68,15 @@ class Ledger:
         # Who follows the stream must learn that the other one goes on under another name.
         self._engine.broker.publish("incident", {**views.incident(gone), "state": "closed", "merged_into": into})
 
-    def closed(self, found: Incident) -> Incident | None:
-        """It is over, and its charts are stored with it."""
+    def closed(self, found: Incident, text: str) -> Incident | None:
+        """It is over, and its charts are stored with it; ``text`` says why if not because it has stayed well."""
         charts = {name: history.stored(one.points()) for name, one in self.recordings(found.id).items()}
         self._recordings.pop(found.id, None)
         self._detected.pop(found.id, None)
         for name in found.services:
             self._mark(name, None)
-        return self.apply(Kind.CLOSED, found.id, found.root, self._engine.now(), {"history": charts})
+        detail = {"history": charts, **({"text": text} if text else {})}
+        return self.apply(Kind.CLOSED, found.id, found.root, self._engine.now(), detail)
 
     def apply(
         self, kind: Kind, incident_id: str, service: str, at: float, detail: Mapping[str, Any]

@@ -84,9 +84,9 @@ def _summary(about: Json) -> list[str]:
 
 
 def _measures(about: Json) -> list[tuple[str, str]]:
-    ended = about["closed"] or about["recovered"]
+    not_yet = "not yet: healthy, but not for long enough" if about["recovered"] else "not yet"
     return [
-        ("State", "still open" if about["state"] != "closed" else "closed"),
+        ("State", "still open" if about["state"] == "open" else about["state"]),
         ("Cause", about["cause"]),
         ("Services", ", ".join(about["services"])),
         ("Began", f"{about['began']} ({about['began_source']})"),
@@ -94,7 +94,7 @@ def _measures(about: Json) -> list[tuple[str, str]]:
         ("Acknowledged", _acknowledged(about)),
         ("First action", about["first_action"] or "none"),
         ("Recovered", about["recovered"] or "not yet"),
-        ("Closed", about["closed"] or ("not yet" if not ended else "not yet: healthy, but not for long enough")),
+        ("Closed", about["closed"] or not_yet),
         ("Time to detect", duration(about["ttd_seconds"])),
         ("Time to acknowledge", duration(about["tta_seconds"])),
         ("Time to recover", duration(about["ttr_seconds"]) if about["recovered"] else "still open"),

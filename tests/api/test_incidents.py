@@ -194,6 +194,25 @@ async def test_a_relapse_opens_the_same_incident_again(tmp_path: Path, monkeypat
         assert whats(await only(agent)).count("relapsed") == 1
 
 
+async def test_a_stop_of_what_has_just_come_back_is_another_incident(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(incident, "STAYED", 60.0)
+    async with running(tmp_path) as agent:
+        agent.systemd.kill("redis.service")
+        await agent.post("/start/redis")
+        await agent.post("/incident/redis")
+        fault, kill = await agent.get("/incidents")
+        assert (kill["state"], fault["state"]) == ("closed", "open")
+        assert "a cause of its own" in kill["timeline"][-1]["text"]
+        assert fault["fault"]["kind"] == "stop"
+        await agent.post("/resolve/redis")
+        await agent.post("/stop/redis")
+        stop = (await agent.get("/incidents"))[0]
+        assert stop["deliberate"] is True
+        assert (await agent.get("/services"))["redis"]["incident"] == stop["id"]
+
+
 async def test_somebody_takes_it_up(tmp_path: Path) -> None:
     async with running(tmp_path) as agent:
         agent.systemd.kill("redis.service")
