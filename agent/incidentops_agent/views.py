@@ -201,7 +201,8 @@ def recovery(live: Service, now: float) -> str:
         return "manual"
     said = auto.state.replace("breaker-", "breaker ")
     if auto.state == "waiting" and auto.until is not None:
-        said += f" {math.ceil(min(max(auto.until - now, 0.0), auto.wait))} s"
+        left = min(max(auto.until - now, 0.0), auto.wait)
+        said += f" {math.ceil(round(left, 3))} s"  # what the sums of two clocks add is no second
     return f"auto ({said})"
 
 

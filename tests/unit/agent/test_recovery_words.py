@@ -29,6 +29,7 @@ def service(unit: UnitView, auto: Automatic | None = None, maintenance: Maintena
         (service(failed(restart_policy="always", sub_state="failed-before-auto-restart"), WAITING), "self (systemd)"),
         (service(failed(), WAITING), "auto (waiting 8 s)"),
         (service(failed(), replace(WAITING, until=NOW - 5)), "auto (waiting 0 s)"),
+        (service(failed(), replace(WAITING, until=NOW + 9, wait=8.0000000001)), "auto (waiting 8 s)"),
         (service(failed(), replace(WAITING, until=NOW + 9000)), "auto (waiting 8 s)"),
         (service(failed(), replace(WAITING, until=None)), "auto (waiting)"),
         (service(failed(), replace(WAITING, state="running", until=None)), "auto (running)"),
