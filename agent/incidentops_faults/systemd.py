@@ -1,4 +1,4 @@
-"""PID 1, asked and told through systemctl, which root's calls reach over PID 1's own socket, without the bus."""
+"""PID 1, asked and told through systemctl: over PID 1's own socket, without the bus, but for freeze and thaw."""
 
 from __future__ import annotations
 
@@ -58,6 +58,11 @@ def thaw(unit: str) -> None:
 def reload() -> None:
     """Have PID 1 read all unit files anew."""
     command.run(command.SYSTEMCTL, "daemon-reload", timeout=90)
+
+
+def stopping() -> bool:
+    """Whether the machine is being shut down or rebooted."""
+    return command.attempt(command.SYSTEMCTL, "is-system-running").output.strip() == "stopping"
 
 
 def newest(pattern: str) -> str:

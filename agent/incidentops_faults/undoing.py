@@ -6,7 +6,7 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
-from . import command, effects, intake, notify, reach, services, waiting
+from . import command, effects, intake, notify, reach, services, systemd, waiting
 from .errors import FaultError
 from .kinds import KINDS
 from .kinds.base import Order
@@ -64,7 +64,7 @@ def _undo(record: Record) -> int:
 def _recover(record: Record) -> int:
     """Look until the service has recovered; the fault is over then, and only then."""
     _say(record, "verifying-recovery", "looking whether the service has recovered")
-    if record.journal():
+    if record.journal() and not systemd.stopping():
         fault = _fault(record.request())
         deadline = max(RECOVERY, fault.order.target.spec.start_deadline)
         if complaint := waiting.settle(lambda: _complaint(fault), deadline):

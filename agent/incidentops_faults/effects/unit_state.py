@@ -36,7 +36,7 @@ class UnitState(Effect):
         return
 
     def undo(self) -> None:
-        if not self.was_active or self._masked():
+        if not self.was_active or self._wanted_down():
             return
         shown = systemd.show(self.unit, "ActiveState", "InvocationID")
         fresh = shown.get("InvocationID") != self.invocation
@@ -51,7 +51,7 @@ class UnitState(Effect):
                 systemd.start(other, self.deadline)
 
     def left(self) -> str:
-        if not self.was_active or self._masked():
+        if not self.was_active or self._wanted_down():
             return ""
         for unit in (self.unit, *self.dependants):
             state = systemd.value(unit, "ActiveState")
@@ -59,6 +59,6 @@ class UnitState(Effect):
                 return f"{unit} was active and is {state}"
         return ""
 
-    def _masked(self) -> bool:
-        """Masked meanwhile: an operator wants it to stay down."""
-        return systemd.value(self.unit, "LoadState") == "masked"
+    def _wanted_down(self) -> bool:
+        """Masked meanwhile, so an operator wants it to stay down; or the whole machine is going down."""
+        return systemd.value(self.unit, "LoadState") == "masked" or systemd.stopping()

@@ -49,6 +49,7 @@ class Machine:
         self.invocation = 0
         self.freezer = "running"
         self.stopped = False
+        self.stopping = False
         self.settings: dict[str, str] = {}
         self.drop_ins: list[str] = []
         self.kill_at = -1
@@ -78,7 +79,9 @@ class Machine:
 
     def _systemctl(self, verb: str, words: list[str]) -> subprocess.CompletedProcess[str]:
         text, status = "", 0
-        if verb == "show":
+        if verb == "is-system-running":
+            text = "stopping\n" if self.stopping else "running\n"
+        elif verb == "show":
             wanted = words[0].partition("=")[2].split(",")
             known = self.properties()
             text = "".join(f"{name}={known[name]}\n" for name in wanted if name in known)

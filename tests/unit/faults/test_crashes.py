@@ -120,3 +120,12 @@ def test_what_an_operator_masked_meanwhile_stays_down(stage: Stage, monkeypatch:
     monkeypatch.setitem(fake_machine.PLAIN, "LoadState", "masked")
     assert stage.undo() == 0
     assert stage.machine.state == "inactive"
+
+
+def test_a_machine_that_goes_down_is_not_held_up(stage: Stage) -> None:
+    stage.ask(kind="hang")
+    assert stage.apply() == 0
+    stage.machine.stopping = True
+    stage.machine.end("inactive")
+    assert stage.undo() == 0
+    assert stage.machine.state == "inactive"
