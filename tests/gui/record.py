@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 
 STEPS = (
-    *("all_up", "two_down", "unresponsive", "confirm", "popup_started", "popup_remediated", "popup_nothing"),
-    *("incidents", "plan", "graph", "audit", "journal", "keys", "disconnected", "pages"),
+    *("all_up", "two_down", "unresponsive", "confirm", "popup_started", "popup_remediated", "popup_partial"),
+    *("popup_nothing", "incidents", "plan", "graph", "audit", "journal", "keys", "disconnected", "pages"),
 )
 
 
@@ -162,6 +162,18 @@ class Recorder:
         self.window.remediate()
         self.until(self._popups)
         self.grab_with("popup-remediated", self._popups()[-1])
+
+    def step_popup_partial(self) -> None:
+        for name in ("redis", "chaos"):
+            self.window.session.commands.act(name, "stop")
+        self.until(lambda: self.state("redis") == self.state("chaos") == "stopped" and not self._pending())
+        self.lab.run("systemctl", "mask", "--runtime", "incidentops-chaos.service")
+        self.until(lambda: self.lab.get("/services")["chaos"]["unit"]["load"] == "masked")
+        self.window.remediate()
+        self.until(self._popups)
+        self.grab_with("popup-partial", self._popups()[-1])
+        self.lab.run("systemctl", "unmask", "--runtime", "incidentops-chaos.service")
+        self.until(lambda: self.lab.get("/services")["chaos"]["unit"]["load"] == "loaded")
 
     def step_popup_nothing(self) -> None:
         self.window.remediate()

@@ -73,7 +73,7 @@ def test_what_cannot_be_recovered_is_listed_with_why(lab_desk: Desk, lab: Lab) -
     assert lab.post("/stop/chaos").status == 200
     lab.run("systemctl", "mask", "--runtime", "incidentops-chaos.service")
     try:
-        lab_desk.until(lambda: lab_desk.state("chaos") == "stopped")
+        lab_desk.until(lambda: lab.get("/services")["chaos"]["unit"]["load"] == "masked")
         lab_desk.click(lab_desk.window.remedy.button)
         lab_desk.until(lab_desk.popups, timeout=LONG)
         (said,) = lab_desk.popups()
@@ -82,6 +82,7 @@ def test_what_cannot_be_recovered_is_listed_with_why(lab_desk: Desk, lab: Lab) -
         assert "masked" in why
     finally:
         lab.run("systemctl", "unmask", "--runtime", "incidentops-chaos.service")
+        lab_desk.until(lambda: lab.get("/services")["chaos"]["unit"]["load"] == "loaded")
 
 
 def test_maintenance_is_on_the_card_until_it_is_ended(lab_desk: Desk, lab: Lab) -> None:

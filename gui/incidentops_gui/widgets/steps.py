@@ -226,7 +226,7 @@ class Steps(QScrollArea):
     def show_plan(self, plan: Plan, titles: Mapping[str, str]) -> None:
         canvas = QWidget()
         column = QVBoxLayout(canvas)
-        column.setContentsMargins(0, 0, 0, 0)
+        column.setContentsMargins(0, 0, 4, 0)
         column.setSpacing(8)
         self.cards, self._heads = [], []
         for number, (_level, steps) in enumerate(plan.levels):
