@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from incidentops_agent import edge
 
-from . import files, request, services, settings
+from . import files, request, services, settings, systemd
 from .errors import FaultError
 from .kinds import KINDS
 from .kinds.base import Order
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .kinds.base import Fault
     from .parameters import Value
     from .request import Request
+    from .services import Target
     from .settings import Settings
 
 REQUESTS = Path("/run/incidentops-requests")
@@ -115,9 +116,11 @@ def fault(fault_id: str, asked: Request, catalogue: Catalogue) -> Fault:
 
 def unavailable(made: Fault) -> str:
     """Why a fault can't be done here and now; empty when it can."""
-    if not made.before().was_active:
-        return f"{made.unit} is not active, so there is nothing to break"
-    return made.check()
+    return made.check() if systemd.active(made.unit) else _idle(made.unit)
+
+
+def _idle(unit: str) -> str:
+    return f"{unit} is not active, so there is nothing to break"
 
 
 def capabilities(
@@ -128,23 +131,31 @@ def capabilities(
     allowed = load_settings()
     found = []
     for spec in catalogue.services.values():
+        if service and spec.name != service:
+            continue
+        target, broken = _standing(spec)
         for name in sorted(KINDS):
-            if (kind and name != kind) or (service and spec.name != service):
+            if (kind and name != kind) or (KINDS[name].probes and spec.probe.kind not in KINDS[name].probes):
                 continue
-            if KINDS[name].probes and spec.probe.kind not in KINDS[name].probes:
-                continue
-            given = (values or {}) if name == kind else {}
-            reason = (
-                "faults.yaml disables it on this machine" if name in allowed.disabled else _reason(name, spec, given)
-            )
+            reason = "faults.yaml disables it on this machine" if name in allowed.disabled else broken
+            if target is not None and not reason:
+                reason = _reason(name, target, (values or {}) if kind else {})
             found.append({"kind": name, "service": spec.name, "available": not reason, "reason": reason})
     return found
 
 
-def _reason(kind: str, spec: ServiceSpec, given: Mapping[str, Value]) -> str:
-    values = {one.name: one.default for one in KINDS[kind].parameters if one.default is not None}
+def _standing(spec: ServiceSpec) -> tuple[Target | None, str]:
+    """A service's unit, and why nothing at all can be done to it."""
     try:
         target = services.resolve(spec)
-        return unavailable(KINDS[kind](Order("0" * 8, target, values | dict(given))))
+    except FaultError as error:
+        return None, str(error)
+    return target, "" if systemd.active(target.unit) else _idle(target.unit)
+
+
+def _reason(kind: str, target: Target, given: Mapping[str, Value]) -> str:
+    values = {one.name: one.default for one in KINDS[kind].parameters if one.default is not None}
+    try:
+        return KINDS[kind](Order("0" * 8, target, values | dict(given))).check()
     except FaultError as error:
         return str(error)

@@ -64,7 +64,7 @@ def locked(path: Path, seconds: float) -> Iterator[None]:
 @contextmanager
 def admission() -> Iterator[None]:
     """One process at a time decides whether there may be another fault."""
-    FOLDER.mkdir(mode=0o755, exist_ok=True)
+    FOLDER.mkdir(exist_ok=True)
     with locked(FOLDER, 30):
         yield
 
@@ -132,7 +132,7 @@ class Record:
 
     def tell(self, **changes: Any) -> dict[str, Any]:
         """Change keys of the status, which everybody may read; the whole of it afterwards."""
-        FOLDER.mkdir(mode=0o755, exist_ok=True)
+        FOLDER.mkdir(exist_ok=True)  # RuntimeDirectory= of the unit, which everybody may read
         made = {"id": self.id, **self.status(), **changes}
         _write(self._status, json.dumps(made, indent=1) + "\n", 0o644)
         return made

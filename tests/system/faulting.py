@@ -22,7 +22,8 @@ HERE = Path(__file__).parent
 @dataclass(frozen=True)
 class Case:
     """A fault to try. ``seen`` looks with a tool that is not ours whether its effect is there; ``up_within`` is how
-    many seconds its service may take to be healthy again."""
+    many seconds its service may take to be healthy again. ``detected``: whether the agent must see the service down,
+    which is not so where it only gets worse, or where something else than its probe fails."""
 
     kind: str
     service: str
@@ -30,6 +31,7 @@ class Case:
     parameters: dict[str, Any] = field(default_factory=dict)
     duration: float = 3
     up_within: float = 30
+    detected: bool = True
 
     def __str__(self) -> str:
         parameters = "".join(f",{name}={value}" for name, value in self.parameters.items())

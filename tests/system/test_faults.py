@@ -36,6 +36,8 @@ def test_a_fault_does_what_it_says_and_is_undone(lab: Lab, case: Case) -> None:
     assert status["started"], status
     assert status["phase"] == "active"
     eventually(lambda: case.seen(lab), deadline=case.duration)
+    if case.detected:
+        eventually(lambda: lab.states()[case.service] != "healthy", deadline=case.duration)
     status = drive(lab, "end", fault_id)
     assert (status["phase"], status["ended_by"]) == ("recovered", "deadline"), status
     as_before(lab, before, case.up_within)

@@ -36,7 +36,9 @@ class DropIn(Effect):
         return UNITS / f"{self.unit}.d" / f"90-incidentops-fault-{self.fault}.conf"
 
     def do(self) -> None:
-        self.path.parent.mkdir(mode=0o755, exist_ok=True)
+        self.path.parent.mkdir(exist_ok=True)
+        if not self.had_folder:
+            self.path.parent.chmod(0o755)
         fresh = self.path.with_suffix(".new")  # PID 1 reads *.conf only
         fresh.write_text(self.text)
         fresh.chmod(0o644)
