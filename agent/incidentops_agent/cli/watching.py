@@ -68,6 +68,7 @@ class Story:
     def __init__(self, style: Style) -> None:
         self._style = style
         self._known: dict[str, tuple[Any, ...]] = {}
+        self._incidents: dict[str, tuple[Any, ...]] = {}
 
     def lines(self, kind: str, data: Mapping[str, Any], now: datetime) -> list[str]:
         if kind == "snapshot":
@@ -76,6 +77,8 @@ class Story:
             return self._service(str(data.get("name")), data, now)
         if kind == "action":
             return [self._action(data, now)]
+        if kind == "incident":
+            return self._incident(data, now)
         if kind == "agent":
             return self._agent(data, now)
         return []  # heartbeats, and figures that GET /system has
@@ -89,6 +92,8 @@ class Story:
         for name in [name for name in self._known if name not in services]:
             del self._known[name]
             lines.append(f"{now:%H:%M:%S}   {clean(name)}: is not in the catalogue any more")
+        for incident in reversed(data.get("incidents") or []):  # the oldest first
+            lines += self._incident(incident, now)
         agent = data.get("agent") or {}
         return lines + (self._agent(agent, now) if agent.get("problems") else [])
 
@@ -121,6 +126,25 @@ class Story:
             word = self._style.paint(f"{clean(service.get('status', '?'))}, {clean(state)}", colour)
             lines.append(f"{render.clock(when, now)} {lead}{word}{stale}{tail}")
         return lines
+
+    def _incident(self, about: Mapping[str, Any], now: datetime) -> list[str]:
+        """A line when an incident has another state, member or cause than before, or somebody has taken it up."""
+        name, state = str(about.get("id")), str(about.get("state"))
+        taken = about.get("acknowledged_by") or ""
+        seen = (state, tuple(about.get("services") or ()), about.get("cause"), taken)
+        if self._incidents.get(name) == seen:
+            return []
+        self._incidents[name] = seen
+        if state == "closed":
+            del self._incidents[name]
+        glyph, colour = self._style.led({"open": "failed", "recovered": "starting"}.get(state, "healthy"))
+        moments = about.get("timeline") or [{}]
+        when = render.moment(moments[-1].get("at")) or now
+        services = clean(", ".join(about.get("services") or []))
+        lead = f"{render.clock(when, now)} {self._style.paint(glyph, colour)} "
+        what = self._style.paint(clean(f"incident {name}"), "bold")
+        line = f"{lead}{what}: {self._style.paint(clean(state), colour)}, {services}: {clean(about.get('sentence'))}"
+        return [line + (f" (taken up by {clean(taken)})" if taken else "")]
 
     def _action(self, row: Mapping[str, Any], now: datetime) -> str:
         when = render.moment(row.get("at")) or now

@@ -12,6 +12,7 @@ from golden import FOLDER
 from incidentops_agent.cli import incidents
 from incidentops_agent.cli.options import with_incidents
 from incidentops_agent.cli.terminal import Style
+from incidentops_agent.cli.watching import Story
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -95,6 +96,17 @@ def test_a_report_goes_where_it_is_wanted(agent: FakeAgent, run: Run, tmp_path: 
     result = run("incident", "report", "ab", "--html", "--output", str(tmp_path / "no" / "file"))
     assert (result.code, "cannot write" in result.err) == (1, True)
     assert [path.name for path in tmp_path.glob("*.part")] == []
+
+
+def test_a_story_tells_what_becomes_of_an_incident() -> None:
+    story = Story(Style(glyphs=False))
+    first = story.lines("snapshot", {"services": {}, "agent": {}, "incidents": [REDIS]}, NOW)
+    assert first == [f"11:06:40 x incident {REDIS['id']}: open, redis: redis was stopped by root"]
+    assert story.lines("incident", REDIS, NOW) == [], "it is no news"
+    (taken,) = story.lines("incident", {**REDIS, "acknowledged_by": "anna"}, NOW)
+    assert taken.endswith("redis was stopped by root (taken up by anna)")
+    (over,) = story.lines("incident", {**REDIS, "state": "closed"}, NOW)
+    assert ": closed, redis:" in over
 
 
 def test_figures_are_readable(agent: FakeAgent, run: Run) -> None:
