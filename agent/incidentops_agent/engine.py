@@ -33,6 +33,9 @@ Transition = Callable[[Service, Health, Health, float], None]
 
 SOON = 0.2
 """Seconds until the next probe when its answer would change the state."""
+SLOW, NEXT = 0.5, 0.02
+"""What hangs nearly always has a probe that waits for its answer, so that its recovery is measured, not guessed: after
+one that took SLOW seconds to fail, the next one follows in NEXT seconds."""
 NOTICED = 1.0
 """Seconds after which PID 1 has said of a unit whose main process is gone what it thinks of that."""
 RESOURCES_AGE = 5.0
@@ -289,6 +292,8 @@ class Engine:
             pause = interval - clock() % interval
             if service.probe.failures == 1 or service.health.state is State.STARTING:
                 pause = min(pause, SOON)  # two failures in a row decide, and a start is over with the first answer
+            elif service.health.state is State.UNRESPONSIVE:
+                pause = min(pause, SOON if service.probe.last.latency < SLOW else NEXT)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause if service.probeable else None):
                     await service.kick.wait()

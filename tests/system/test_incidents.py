@@ -135,6 +135,23 @@ def test_a_fault_of_the_agents_is_measured_from_its_own_beginning(lab: Lab, obse
     agrees(recovered(lab), injected, told, back)
 
 
+def test_the_recovery_from_a_hang_is_measured(lab: Lab, observer: Observer) -> None:
+    events = lab.events()
+    order = {"kind": "hang", "service": "redis", "duration": 60}
+    with ThreadPoolExecutor() as pool:
+        asked = pool.submit(lab.post, "/faults", order)
+        events.until(lambda kind, data: kind == "service" and data["name"] == "redis" and data["status"] == "down")
+        told = time.time()
+        fault = asked.result().body["fault"]
+    events.close()
+    observer.until(answers=False)
+    assert lab.request("DELETE", f"/faults/{fault['id']}").status == 200
+    back = observer.until(answers=True)
+    found = recovered(lab)
+    assert (found["fault"]["kind"], found["root"]) == ("hang", "redis")
+    agrees(found, at(fault["began"]), told, back)
+
+
 def test_incidents_go_on_over_a_kill_of_the_agent(lab: Lab) -> None:
     os.kill(lab.host_pid(lab.main_pid(REDIS)), signal.SIGKILL)
     eventually(lambda: lab.states()["redis"] == "failed")
