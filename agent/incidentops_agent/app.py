@@ -120,6 +120,7 @@ class Agent:
         self._faults = Faults(
             self._engine, self._bus, Recorder(self._engine, self._audit), FaultFiles(), access.agent_actor()
         )
+        self._actions.recovery.on_maintenance_over.append(self._incidents.maintenance_over)
         self._faults.on_begin.append(self._incidents.fault_injected)
         self._faults.on_end.append(self._incidents.fault_cleared)
         self._wsl = access.on_wsl()

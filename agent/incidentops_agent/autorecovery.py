@@ -8,7 +8,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from . import access, causes, policy, rules
+from . import access, causes, live, policy, rules
 from .engine import Busy
 from .model import Automatic, Maintenance
 from .policy import Deliberate, Facts, Note, Phase, Track
@@ -60,6 +60,8 @@ class AutoRecovery:
         self._tasks: set[asyncio.Task[None]] = set()
         self._who = access.agent_actor()
         self._ending = False
+        self.on_maintenance_over: list[Callable[[Service], None]] = []
+        """Called with a service when its maintenance window has ended, in whatever way."""
 
     # -- from start to end
 
@@ -123,6 +125,7 @@ class AutoRecovery:
         if self._ending:
             return
         name, now = service.spec.name, self._clock()
+        was_maintained = service.maintenance is not None
         self._expire(service, now)
         found = self._diagnose(service)
         track = self._memory.tracks.get(name, Track())
@@ -139,15 +142,12 @@ class AutoRecovery:
         self._say(service, decision)
         self._show(service, decision, now)
         self._wake(service, decision, now)
+        if was_maintained and service.maintenance is None:
+            for tell in self.on_maintenance_over:
+                tell(service)
 
     def _diagnose(self, service: Service) -> Diagnosis | None:
-        return causes.diagnose(
-            service.spec, service.unit, service.health, service.probe, service.main_exited, self._down(service)
-        )
-
-    def _down(self, service: Service) -> tuple[str, ...]:
-        services = self._engine.visible()
-        return tuple(name for name in service.spec.depends_on if name in services and not services[name].health.up)
+        return live.diagnose(service, self._engine.visible())
 
     def _facts(self, service: Service, found: Diagnosis | None) -> Facts:
         name, unit = service.spec.name, service.unit
@@ -161,7 +161,7 @@ class AutoRecovery:
             answering=self._engine.bus_answering,
             restarts_itself=restarts,
             restart_due=restarts and unit is not None and unit.active_state == "failed" and not rules.given_up(unit),
-            dependencies_down=self._down(service),
+            dependencies_down=live.down(service, self._engine.visible()),
             busy=self._busy(service),
             maintenance=window.value if window else "",
             invocation=unit.invocation_id if unit and unit.invocation_id.strip("0") else "",

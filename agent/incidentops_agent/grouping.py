@@ -45,6 +45,8 @@ def home(
 
 
 def _explains(service: str, one: Incident, needs: Mapping[str, Collection[str]], at: float) -> bool:
+    if one.deliberate or one.fault is not None:  # why it is down is known
+        return False
     root = one.member(one.root)
     return service in needs.get(one.root, ()) and root is not None and 0 <= at - root.left <= TAKEOVER
 

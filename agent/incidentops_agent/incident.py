@@ -7,7 +7,6 @@ book. So nothing may be known of an incident that no fact tells.
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -22,7 +21,6 @@ STAYED = 10.0
 TIMELINE_MOST = 200
 SPANS_MOST = 50
 """Times of being down that are kept apart per member; the oldest are joined beyond that."""
-CLOSED_MOST = 500
 
 
 class Phase(StrEnum):
@@ -133,61 +131,6 @@ class Incident:
 
 
 # -- how a record grows
-
-
-class Book:
-    """All incidents that are remembered: those that are not over, and the last CLOSED_MOST."""
-
-    def __init__(self) -> None:
-        self._found: dict[str, Incident] = {}
-        self._closed: deque[str] = deque()
-        self._merged: dict[str, str] = {}
-
-    def get(self, incident: str) -> Incident | None:
-        """By id, also by that of one that was merged into another."""
-        return self._found.get(self._merged.get(incident, incident))
-
-    def every(self) -> list[Incident]:
-        """Oldest first, by the order in which they were opened."""
-        return list(self._found.values())
-
-    def live(self) -> list[Incident]:
-        return [one for one in self._found.values() if one.live]
-
-    def of(self, service: str) -> Incident | None:
-        """The live incident that a service is a member of."""
-        return next((one for one in self._found.values() if one.live and one.member(service)), None)
-
-    def apply(self, fact: Fact) -> Incident | None:
-        """Take one fact; gives the incident as it is then, None when the fact is of none that is known."""
-        if fact.kind is Kind.OPENED:
-            if fact.incident in self._found:
-                return None
-            made = opened(fact)
-        else:
-            before = self.get(fact.incident)
-            if before is None or not before.live:
-                return None
-            made = self._merge(before, fact) if fact.kind is Kind.MERGED else _GROW[fact.kind](before, fact)
-        self._found[made.id] = made
-        if not made.live:
-            self._remember(made.id)
-        return made
-
-    def _merge(self, into: Incident, fact: Fact) -> Incident:
-        other = self._found.pop(str(fact.detail.get("from", "")), None)
-        if other is None or other.id == into.id:
-            return into
-        self._merged = {name: into.id if to == other.id else to for name, to in self._merged.items()}
-        self._merged[other.id] = into.id
-        return merged(into, other, fact)
-
-    def _remember(self, incident: str) -> None:
-        self._closed.append(incident)
-        while len(self._closed) > CLOSED_MOST:
-            gone = self._closed.popleft()
-            self._found.pop(gone, None)
-            self._merged = {name: to for name, to in self._merged.items() if to != gone}
 
 
 def opened(fact: Fact) -> Incident:
@@ -365,7 +308,7 @@ def _closed(before: Incident, fact: Fact) -> Incident:
     return replace(grown, phase=Phase.CLOSED, closed=fact.at)
 
 
-_GROW = {
+GROW = {
     Kind.JOINED: _joined,
     Kind.CAUSE: _cause,
     Kind.ACTION: _action,

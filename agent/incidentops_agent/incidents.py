@@ -10,17 +10,18 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any
 
-from . import causes, grouping, incident, reliability, rules, views
+from . import grouping, incident, live, reliability, rules, views
 from .incident import Fact, Incident, Kind, Phase
+from .last_seen import LastSeen
 from .ledger import Ledger, said
 from .model import State
-from .onset import Fault, Injected, Left, onset
+from .onset import Fault, Injected, Left, Onset, described, onset
 from .reliability import Watch
 
 if TYPE_CHECKING:
+    from .book import Book
     from .engine import Engine, Service
     from .history import Recording
-    from .incident import Book
     from .model import Actor, AuditRow, Health
     from .ports import Trail
 
@@ -37,27 +38,22 @@ ALIVE_EVERY = 3600.0
 INJECT = "inject"
 _DELIBERATE = ("stop", INJECT)
 """What is done to a service so that it goes down."""
+_DOWN = (State.FAILED, State.STOPPED, State.UNRESPONSIVE)
+"""The states in which nothing is on its way."""
 
 
 class Incidents:
     """All incidents of this machine, and the figures over them. ``boot`` names this boot of the machine."""
 
-    def __init__(
-        self,
-        engine: Engine,
-        trail: Trail,
-        boot: str = "",
-    ) -> None:
+    def __init__(self, engine: Engine, trail: Trail, boot: str = "") -> None:
         self.watch = Watch()
         self._engine = engine
         self._trail = trail
         self._ledger = Ledger(engine, trail)
-        self._boot = boot
+        self._seen = LastSeen(boot)
         self._faults = Injected()
         self._pending: dict[str, Left] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
-        self._was_up: set[str] = set()
-        """The services that were healthy when the agent was last heard of, in this boot."""
         self._last_sign = self._began = 0.0
         """When the last run of the agent was last heard of, and when this one began."""
         self._settled = False
@@ -87,24 +83,23 @@ class Incidents:
 
     def _take(self, row: AuditRow) -> None:
         if row.action in (STARTED, ALIVE, STOPPED):
-            up = set(map(str, row.detail.get("up", ())))
-            self._was_up = up if self._boot and row.detail.get("boot") == self._boot else set()
+            self._seen.signed(row.detail)
             if row.action == STARTED:
                 self.watch.started(row.at, map(str, row.detail.get("observed", ())))
             elif row.action == STOPPED:
                 self.watch.stopped(row.at)
         elif row.action == OBSERVED:
             self.watch.observed(row.service, row.at)
-            self._was_up.add(row.service)
+            self._seen.came(row.service)
         elif row.action == UNDER_MAINTENANCE:
-            self._was_up.discard(row.service)
+            self._seen.fell_quietly(row.service, str(row.detail.get("action", "")), str(row.detail.get("user", "")))
         else:
             kind = Kind(row.action)
             self.book.apply(Fact(kind, row.incident, row.service, row.at, row.detail, row.actor.user))
             if kind in (Kind.OPENED, Kind.JOINED, Kind.RELAPSED):
-                self._was_up.discard(row.service)
+                self._seen.fell(row.service)
             elif kind is Kind.RECOVERED:
-                self._was_up.add(row.service)
+                self._seen.came(row.service)
         self.watch.alive(row.at)
 
     def settled(self) -> None:
@@ -114,7 +109,8 @@ class Incidents:
             for name in set(one.services) - services.keys():
                 self._release(name, "is no longer in the catalogue", "agent")
         observed = {name for name, service in services.items() if service.health.up}
-        observed |= {name for one in self.book.live() for name in one.services if name in services}
+        down = {name for one in self.book.live() for name in one.services} | self._seen.quiet_names()
+        observed |= down & services.keys()
         self._settled = True
         self.watch.started(now, observed)
         self._ledger.note(STARTED, "", {"observed": sorted(observed), **self._signs()})
@@ -126,10 +122,11 @@ class Incidents:
                     self._left(services[name], now)
             elif one.phase is Phase.RECOVERED:
                 self._close_later(one)
+        for name in self._seen.quiet_names() & services.keys():
+            self.maintenance_over(services[name])
 
     def _signs(self) -> dict[str, Any]:
-        up = sorted(name for name, service in self._engine.services.items() if service.health.up)
-        return {"up": up, "boot": self._boot}
+        return self._seen.sign({name for name, service in self._engine.services.items() if service.health.up})
 
     def _say_alive(self) -> None:
         self.watch.alive(self._engine.now())
@@ -154,6 +151,7 @@ class Incidents:
             self._release(name, "is no longer in the catalogue", "agent")
             self.watch.gone(name, self._engine.now())
             self._ledger.forget(name)
+            self._seen.forget(name)
 
     # -- faults
 
@@ -206,10 +204,12 @@ class Incidents:
             self._left(service, at)
         elif found is not None and found.root == name and found.is_down(name):
             self._refine(service, found)
+        elif found is None:
+            self.maintenance_over(service)
 
     def _fell_unseen(self, name: str, after: Health) -> bool:
         """Whether it went down between two runs of the agent; what is only starting may have been restarted."""
-        return name in self._was_up and after.state not in (State.STARTING, State.STOPPING)
+        return name in self._seen.up and after.state not in (State.STARTING, State.STOPPING)
 
     # -- going down
 
@@ -232,7 +232,9 @@ class Incidents:
             self._over(known, f"{name} was healthy; what comes next has a cause of its own")
             known = None
         if service.maintenance is not None:
-            self._ledger.note(UNDER_MAINTENANCE, name, {"state": health.state.value, "reason": health.reason})
+            about = {"state": health.state.value, "reason": health.reason, "action": left.action, "user": left.user}
+            self._seen.fell_quietly(name, left.action, left.user)
+            self._ledger.note(UNDER_MAINTENANCE, name, about)
         elif known is not None:
             self._relapsed(service, known, left)
         else:
@@ -248,6 +250,20 @@ class Incidents:
                     **self._about(service, left),
                 }
                 self._ledger.opened(self._ledger.fresh_id(), service, found.detected, detail)
+
+    def maintenance_over(self, service: Service) -> None:
+        """What went down in a maintenance window, without an incident, and is down after it is one from now on."""
+        name, now = service.spec.name, self._engine.now()
+        quiet = self._seen.quiet(name)
+        if not self._settled or quiet is None or service.maintenance is not None or service.health.state not in _DOWN:
+            return
+        self._seen.fell(name)
+        text = "its maintenance was over and it was down"
+        left = Left(Onset(now, "agent", text, now, "agent"), *quiet)
+        if service.busy is not None and service.busy.action not in _DELIBERATE:
+            self._pending[name] = left  # somebody is at it
+        else:
+            self._down(service, left)
 
     def _needs(self) -> dict[str, set[str]]:
         services = self._engine.catalogue.services
@@ -272,33 +288,15 @@ class Incidents:
 
     def _about(self, service: Service, left: Left) -> dict[str, Any]:
         """Why the root of an incident is down and since when, as far as it is known now."""
-        name, found = service.spec.name, self._diagnosis(service)
-        about: dict[str, Any] = {
-            "began": left.onset.began,
-            "began_source": left.onset.source,
-            "cause": found.cause.value if found else causes.Cause.UNKNOWN.value,
-            "sentence": found.sentence if found else service.health.reason,
-            "evidence": list(found.evidence) if found else [],
-            "deliberate": left.action == "stop",
-        }
-        fault = self._faults.of(name)
-        if fault is not None:
-            about["fault"] = {"id": fault.id, "kind": fault.kind}
-        if left.action == "stop":
-            about["cause"] = causes.Cause.STOPPED.value
-            about["sentence"] = f"{name} was stopped by {left.user or 'nobody known'}"
-        return about
-
-    def _diagnosis(self, service: Service) -> causes.Diagnosis | None:
-        others = self._engine.services
-        down = [name for name in service.spec.depends_on if name in others and not others[name].health.up]
-        return causes.diagnose(service.spec, service.unit, service.health, service.probe, service.main_exited, down)
+        name = service.spec.name
+        found = live.diagnose(service, self._engine.visible())
+        return described(name, left, found, service.health.reason, self._faults.of(name))
 
     def _refine(self, service: Service, found: Incident) -> None:
         """The root's state or reason has changed: perhaps it says more of the cause."""
         if found.deliberate:
             return
-        fresh = self._diagnosis(service)
+        fresh = live.diagnose(service, self._engine.visible())
         if fresh is None or not grouping.refines(found.cause, fresh.cause):
             return
         source = "probe" if service.health.state is State.UNRESPONSIVE else "systemd"
@@ -315,6 +313,7 @@ class Incidents:
     def _up(self, service: Service, at: float) -> None:
         name, unit = service.spec.name, service.unit
         self._pending.pop(name, None)
+        self._seen.up_again(name)
         if self._settled and not self.watch.watches(name):
             self.watch.observed(name, at)
             self._ledger.note(OBSERVED, name, {})
@@ -392,8 +391,10 @@ class Incidents:
         fact = Fact(Kind.ACKNOWLEDGED, found.id, found.root, self._engine.now(), detail, who.user)
         return self._ledger.tell(fact, who)[1]
 
-    def statistics(self, period: float) -> dict[str, Any]:
+    async def statistics(self, period: float) -> dict[str, Any]:
         """The figures over the last ``period`` seconds, see reliability.statistics."""
-        now = self._engine.now()
-        figures = reliability.statistics(self.book.every(), self.watch, self._engine.visible(), period, now)
+        now, watch = self._engine.now(), self.watch.copy()
+        known = list(self._engine.visible())
+        # In a thread: of ten thousand incidents it takes longer than others should wait.
+        figures = await asyncio.to_thread(reliability.statistics, self.book.measured(), watch, known, period, now)
         return {"period_seconds": period, "since": views.iso(now - period), **figures}

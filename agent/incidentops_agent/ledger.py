@@ -11,8 +11,9 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from . import access, history, views
+from .book import Book
 from .history import Recording, Ring, Sample
-from .incident import Book, Fact, Incident, Kind
+from .incident import Fact, Incident, Kind
 from .model import AuditRow, ProbeOutcome, State
 from .notes import Notes
 

@@ -6,10 +6,13 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from . import rules
+from . import causes, rules
 from .model import Health, ProbeView, State
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .causes import Diagnosis
     from .model import Automatic, Maintenance, Resources, ServiceSpec, UnitView
 
 
@@ -46,6 +49,8 @@ class Service:
     superseded: asyncio.Event = field(default_factory=asyncio.Event)
     """Set while a stop waits, to end the start that is under way and those that wait before the stop."""
     stops_waiting: int = 0
+    stops_asked: int = 0
+    """Stops that operators have asked for, ever: tells whether there was one since something was decided."""
     kick: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when a probe is wanted now."""
     shown: dict[str, Any] = field(default_factory=dict)
@@ -63,3 +68,16 @@ class Service:
             and not self.main_exited
             and self.spec.probe.kind != "none"
         )
+
+
+def down(service: Service, services: Mapping[str, Service]) -> tuple[str, ...]:
+    """Which of the services that it needs directly are down, of those in ``services``."""
+    return tuple(name for name in service.spec.depends_on if name in services and not services[name].health.up)
+
+
+def diagnose(service: Service, services: Mapping[str, Service], port_holder: str = "") -> Diagnosis | None:
+    """Why it is down, see causes.diagnose; None when it is healthy."""
+    needed = down(service, services)
+    return causes.diagnose(
+        service.spec, service.unit, service.health, service.probe, service.main_exited, needed, port_holder
+    )

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from . import rules
+from .causes import Cause
 from .model import State
 
 if TYPE_CHECKING:
+    from .causes import Diagnosis
     from .model import UnitView
 
 CLOCK_STEP = 0.001
@@ -57,7 +59,7 @@ class Injected:
 @dataclass(frozen=True, slots=True)
 class Onset:
     """``began`` and ``detected`` are seconds since the epoch; ``source`` says who knows of the beginning, ``seen_by``
-    who noticed: kernel, systemd, probe or fault."""
+    who noticed: kernel, systemd, probe, agent or fault."""
 
     began: float
     source: str
@@ -73,6 +75,24 @@ class Left:
     onset: Onset
     action: str
     user: str
+
+
+def described(name: str, left: Left, found: Diagnosis | None, reason: str, fault: Fault | None) -> dict[str, Any]:
+    """Why ``name``, the root of an incident, is down and since when, as its facts tell it. ``reason``: its health's."""
+    about: dict[str, Any] = {
+        "began": left.onset.began,
+        "began_source": left.onset.source,
+        "cause": found.cause.value if found else Cause.UNKNOWN.value,
+        "sentence": found.sentence if found else reason,
+        "evidence": list(found.evidence) if found else [],
+        "deliberate": left.action == "stop",
+    }
+    if fault is not None:
+        about["fault"] = {"id": fault.id, "kind": fault.kind}
+    if left.action == "stop":
+        about["cause"] = Cause.STOPPED.value
+        about["sentence"] = f"{name} was stopped by {left.user or 'nobody known'}"
+    return about
 
 
 def onset(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import causes, plan, rules
+from . import live, plan, rules
 from .ports import BusError
 
 if TYPE_CHECKING:
@@ -29,11 +29,7 @@ class Planner:
         if service.health.up:
             return None
         holder = await self._evidence.port_holder(service)
-        visible = self._engine.visible()
-        down = [name for name in service.spec.depends_on if name in visible and not visible[name].health.up]
-        return causes.diagnose(
-            service.spec, service.unit, service.health, service.probe, service.main_exited, down, holder
-        )
+        return live.diagnose(service, self._engine.visible(), holder)
 
     async def plan(self) -> plan.Plan:
         """The plan for all that is down now."""

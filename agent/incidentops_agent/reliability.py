@@ -152,6 +152,10 @@ class Watch:
         past = union([*self._past.get(name, ()), (begin, at)])
         self._past[name] = [span for span in past if span[1] > at - REMEMBERED][-SPANS_MOST:]
 
+    def copy(self) -> Watch:
+        """As it is now, for who looks at it elsewhere."""
+        return Watch(dict(self._since), {name: list(spans) for name, spans in self._past.items()}, self.last_sign)
+
     def watches(self, name: str) -> bool:
         return name in self._since
 

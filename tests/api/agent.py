@@ -196,6 +196,7 @@ async def running(
     incidents = Incidents(engine, audit if noting else FakeTrail(), "this boot")
     listeners = FakeListeners()
     actions = Actions(engine, systemd, audit, journal, listeners)
+    actions.recovery.on_maintenance_over.append(incidents.maintenance_over)
     metrics.attach(engine, audit, FakeSystem())
     judge = Access(settings or OURS)
     files = FakeFaultFiles(now)

@@ -290,15 +290,6 @@ async def test_a_row_that_can_not_be_understood_is_left_out(tmp_path: Path, logs
         assert (await only(agent))["id"] == row.incident
 
 
-async def test_under_maintenance_there_is_only_a_note(tmp_path: Path) -> None:
-    async with running(tmp_path) as agent:
-        await agent.post("/maintenance/redis", body=b'{"seconds": 60, "reason": "new disk"}')
-        agent.systemd.kill("redis.service")
-        assert await agent.get("/incidents") == []
-        row = await agent.noted("down-under-maintenance")
-        assert (row.service, row.detail["state"]) == ("redis", "failed")
-
-
 async def test_what_is_no_service_any_more_holds_no_incident_open(tmp_path: Path) -> None:
     services = five_services()
     async with running(tmp_path, services) as agent:

@@ -41,8 +41,8 @@ LAYERS = (
     "bodies queries",
     "access answers configuration events peer polkit routes views",
     "live plan reliability report",
-    "chart grouping",
-    "history incident onset recall",
+    "book chart grouping",
+    "history incident last_seen onset recall",
     "causes policy",
     "rules",
     "ports",
@@ -78,8 +78,20 @@ ONLY_IN = {
 
 # These only compute: the same input gives the same output, always.
 PURE = (
-    *("catalogue", "causes", "chain", "chart", "edge", "fault_kinds", "grouping", "history", "incident", "model"),
-    *("onset", "parameters", "plan", "policy", "recall", "reliability", "report", "rules", "settings"),
+    *("book", "catalogue", "causes", "chain", "chart", "edge", "fault_kinds", "grouping", "history", "incident"),
+    *(
+        "last_seen",
+        "model",
+        "onset",
+        "parameters",
+        "plan",
+        "policy",
+        "recall",
+        "reliability",
+        "report",
+        "rules",
+        "settings",
+    ),
 )
 IMPURE_IMPORTS = (
     "aiohttp",

@@ -87,7 +87,7 @@ class IncidentHandlers:
         if not 0 < period <= PERIOD_MOST:
             message = f"cannot take period={period}; give seconds, from 1 to {PERIOD_MOST}"
             raise ApiError(400, "malformed", message)
-        return reply(self._incidents.statistics(period))
+        return reply(await self._incidents.statistics(period))
 
     # -- the report
 

@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from incidentops_agent import book as books
 from incidentops_agent import incident
+from incidentops_agent.book import Book
 from incidentops_agent.causes import Cause
 from incidentops_agent.grouping import Home, home, refines
-from incidentops_agent.incident import Book, Fact, Incident, Kind, Phase
+from incidentops_agent.incident import Fact, Incident, Kind, Member, Phase, Span
 from samples import NOW
 
 NEEDS = {"worker": {"redis", "postgres"}, "web": {"worker", "redis", "postgres"}, "redis": set(), "postgres": set()}
@@ -56,6 +58,13 @@ def test_a_dependency_that_fails_soon_after_takes_over(later: float, takes_over:
     book = book_of(opening("worker"))
     expected = Home("00000001", takes_over=True) if takes_over else Home()
     assert home(book.live(), NEEDS, "redis", NOW + later) == expected
+
+
+@pytest.mark.parametrize("known", [{"deliberate": True}, {"fault": {"id": "f1", "kind": "kill"}}])
+def test_what_has_a_cause_of_its_own_is_not_taken_over(known: dict[str, Any]) -> None:
+    """An operator who stops the worker and then redis has stopped two services, not one that took the other down."""
+    book = book_of(opening("worker", **known))
+    assert home(book.live(), NEEDS, "redis", NOW + 1) == Home()
 
 
 def test_a_dependency_of_a_member_that_is_explained_already_is_another_matter() -> None:
@@ -201,13 +210,18 @@ def test_what_is_over_does_not_change_and_what_is_unknown_is_left_out() -> None:
 
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(incident, "CLOSED_MOST", 3)
+    monkeypatch.setattr(books, "CLOSED_MOST", 3)
+    monkeypatch.setattr(books, "OLDER_MOST", 4)
     book = Book()
     for number in range(1, 10):
         book.apply(opening("redis", NOW + number, number))
         book.apply(Fact(Kind.CLOSED, f"{number:08x}", "redis", NOW + number + 0.5))
     book.apply(opening("redis", NOW + 99, 99))
     assert [one.id for one in book.every()] == ["00000007", "00000008", "00000009", "00000063"]
+    figures = [one.id for one in book.measured()]
+    assert figures == [f"{number:08x}" for number in (3, 4, 5, 6, 7, 8, 9, 99)], "older ones count on"
+    assert [one.timeline for one in book.measured()[:4]] == [()] * 4
+    assert [one.members for one in book.measured()[:1]] == [(Member("redis", NOW + 3, (Span(NOW + 2),)),)]
 
 
 def test_a_flapping_member_makes_no_endless_record() -> None:
