@@ -121,6 +121,7 @@ class Actions:
         """Wait until the service is free, in the order of asking. A stop ends what is under way and waits before it."""
         if verb == "stop":
             service.stops_waiting += 1
+            service.stops_asked += 1
             service.superseded.set()
             self.recovery.stopping(service, who)
         try:

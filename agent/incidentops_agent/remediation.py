@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from . import plan
@@ -23,8 +23,22 @@ if TYPE_CHECKING:
     from .recorder import Recorder
     from .remedies import Remedies
 
+STOPPED_MEANWHILE = "an operator stopped it while remediation was under way"
 PLANS_MOST = 64
 """Plans that are remembered, to say how the present one differs from them."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One run. ``stops``: how often operators had asked for a stop of each service when it was asked for; ``failed``
+    grows by what does not come back."""
+
+    plan: Plan
+    services: Mapping[str, Service]
+    stops: Mapping[str, int]
+    exactly: bool
+    who: Actor
+    failed: set[str] = field(default_factory=set)
 
 
 class Remediation:
@@ -76,11 +90,12 @@ class Remediation:
             run = self._run
             if run is None or run.done():
                 services = self._engine.services  # a reload does not change a run under way
+                stops = {name: service.stops_asked for name, service in services.items()}
                 made = await self.plan()
                 if wanted not in ("", made.id):
                     return self._changed(wanted, made)
                 self._running = made.id
-                going = self._remediate(made, services, bool(wanted), who)
+                going = self._remediate(_Run(made, services, stops, bool(wanted), who))
                 run = self._run = asyncio.create_task(going, name="remediation")
                 joining = False
             elif wanted not in ("", self._running):
@@ -106,20 +121,16 @@ class Remediation:
             self._run.cancel()
             await asyncio.gather(self._run, return_exceptions=True)
 
-    async def _remediate(
-        self, made: Plan, services: Mapping[str, Service], exactly: bool, who: Actor
-    ) -> dict[str, Any]:
+    async def _remediate(self, run: _Run) -> dict[str, Any]:
         began = time.monotonic()
-        row = replace(self._recorder.requested("remediate", "", who), detail={"plan": made.id})
+        made, services = run.plan, run.services
+        row = replace(self._recorder.requested("remediate", "", run.who), detail={"plan": made.id})
         recorded = await self._recorder.write(row)
         made_steps: list[tuple[dict[str, Any], str]] = []
-        failed: set[str] = set()
         for level in sorted({step.level for step in made.steps}):
             steps = [step for step in made.steps if step.level == level]
-            made_steps += await asyncio.gather(
-                *(self._step(services[step.service], step, made.id, exactly, failed, who) for step in steps)
-            )
-            failed.update(step.service for step in steps if not services[step.service].health.up)
+            made_steps += await asyncio.gather(*(self._step(run, step) for step in steps))
+            run.failed.update(step.service for step in steps if not services[step.service].health.up)
         results = [result for result, _ in made_steps]
         done = [result["service"] for result in results if result["outcome"] == "ok"]
         skipped = [result for result in results if result["outcome"] != "ok"]
@@ -141,24 +152,25 @@ class Remediation:
 
     # -- one step
 
-    async def _step(
-        self, service: Service, step: Step, plan_id: str, exactly: bool, failed: set[str], who: Actor
-    ) -> tuple[dict[str, Any], str]:
+    async def _step(self, run: _Run, step: Step) -> tuple[dict[str, Any], str]:
         """Make a step; its result for the answer, and the reason as everybody may read it."""
-        blocked = sorted(set(service.spec.depends_on) & failed)
+        service, who = run.services[step.service], run.who
+        blocked = sorted(set(service.spec.depends_on) & run.failed)
         if blocked:
             reason = f"waits for {', '.join(blocked)}, which did not come back"
             return self._result(service, step, Remedy.SKIP, "skipped", reason, 0.0), reason
-        if step.action is Remedy.SKIP and (exactly or await self._must_be_skipped(service)):
+        if step.action is Remedy.SKIP and (run.exactly or await self._must_be_skipped(service)):
             return self._result(service, step, Remedy.SKIP, "skipped", step.sentence, 0.0), step.sentence
         async with service.lock:
             began = time.monotonic()
+            if service.stops_asked != run.stops[step.service]:  # the last word was to stop it
+                return self._result(service, step, Remedy.SKIP, "skipped", STOPPED_MEANWHILE, 0.0), STOPPED_MEANWHILE
             row = self._recorder.requested(f"remediate-{step.action.replace(' ', '-')}", service.spec.name, who)
-            detail = {"plan": plan_id, "cause": step.cause, "why": step.sentence, "evidence": list(step.evidence)}
+            detail = {"plan": run.plan.id, "cause": step.cause, "why": step.sentence, "evidence": list(step.evidence)}
             self._engine.set_busy(service, Busy("remediate", row.at, who.user))
             try:
                 await self._recorder.write(replace(row, sentence="Auto-remediation started", detail=detail))
-                done = await self._remedies.treat(service, step.action, exactly)
+                done = await self._remedies.treat(service, step.action, run.exactly)
             finally:
                 self._engine.set_busy(service, None)
             result = done.outcome

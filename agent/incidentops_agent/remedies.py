@@ -71,13 +71,20 @@ class Remedies:
             seconds = plan.start_grace(service.spec, self._is_active(service))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                while not service.health.up and service.probeable and not service.superseded.is_set():
+                while not service.health.up and self._runs(service) and not service.superseded.is_set():
                     await self._engine.changed(service).wait()
 
     async def _asked_once_more(self, service: Service) -> Diagnosis | None:
         if service.probeable:
             await self._engine.probe_now(service)
         return await self._planner.diagnose(service)
+
+    @staticmethod
+    def _runs(service: Service) -> bool:
+        """Whether it may still come, be there a probe or not."""
+        unit = service.unit
+        starting = unit is not None and (unit.active_state in rules.ACTIVE or rules.is_starting(unit))
+        return starting and not service.main_exited
 
     @staticmethod
     def _is_active(service: Service) -> bool:

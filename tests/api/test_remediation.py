@@ -181,3 +181,29 @@ async def test_cut_off_at_the_agents_end_it_leaves_nothing_running(tmp_path: Pat
         await agent.actions.finish(0.05)
         assert not [task for task in asyncio.all_tasks() if task.get_name() == "remediation"]
         await asyncio.gather(asking, return_exceptions=True)
+
+
+async def test_a_stop_that_comes_before_its_step_is_the_last_word(tmp_path: Path) -> None:
+    async with running(tmp_path, down=["redis", "worker"]) as agent:
+        agent.systemd.program("redis.service", answers_after=0.2)
+        remedied = asyncio.create_task(agent.post("/remediate"))
+        await agent.busy("redis", "remediate")
+        assert (await agent.post("/stop/worker"))["outcome"] == "unchanged"
+        answer = await remedied
+        worker = answer["steps"][1]
+        assert (answer["status"], answer["services_remediated"]) == ("partial", ["redis"])
+        assert (worker["outcome"], worker["verified"]) == ("skipped", False)
+        assert worker["reason"] == "an operator stopped it while remediation was under way"
+        assert ("start", "worker.service") not in agent.systemd.log
+        assert (await agent.post("/remediate"))["services_remediated"] == ["worker"], "asked for after the stop"
+
+
+async def test_a_start_that_is_under_way_is_awaited_without_a_probe_too(tmp_path: Path) -> None:
+    plain = spec("plain", probe="none")
+    async with running(tmp_path, [plain], down=["plain"]) as agent:
+        agent.systemd.program("plain.service", start_seconds=0.3)
+        await agent.systemd.job("start", "plain.service")
+        await agent.in_state("plain", "starting")
+        answer = await agent.post("/remediate")
+        assert (answer["status"], answer["steps"][0]["reason"]) == ("completed", "it came back by itself")
+        assert [verb for verb, _ in agent.systemd.log] == ["start"]
