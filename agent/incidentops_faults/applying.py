@@ -33,6 +33,7 @@ def apply(fault_id: str) -> int:
             return _look(record, taken)
         made = _admit(record, taken)
     except FaultError as error:
+        record.tell(refusal=error.refusal)
         _say(record, "refused", str(error), priority=4)
         return 1
     try:
@@ -56,7 +57,7 @@ def _admit(record: Record, taken: Intake) -> Fault:
     record.tell(kind=asked.kind, service=asked.service, unit=made.unit, requested_by=asked.user)
     _room(made, taken)  # first, because a service that another fault stopped is not "not active"
     if reason := intake.unavailable(made):
-        raise FaultError(f"{asked.kind} of {asked.service} is unavailable here because {reason}")
+        raise FaultError(f"{asked.kind} of {asked.service} is unavailable here because {reason}", "unavailable")
     with admission():
         prune()
         _room(made, taken)
@@ -73,9 +74,10 @@ def _room(made: Fault, taken: Intake) -> None:
     there = present()
     for busy in there:
         if busy.unit == made.unit:
-            raise FaultError(f"{made.service} has the fault {busy.id} already; revert that first")
+            raise FaultError(f"{made.service} has the fault {busy.id} already; revert that first", "fault-active")
     if len(there) >= taken.settings.max_active:
-        raise FaultError(f"there are {len(there)} faults already, as many as faults.yaml allows at once")
+        message = f"there are {len(there)} faults already, as many as faults.yaml allows at once"
+        raise FaultError(message, "too-many")
 
 
 def _make(record: Record, made: Fault) -> None:

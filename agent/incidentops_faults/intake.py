@@ -54,7 +54,8 @@ def take(fault_id: str) -> Intake:
     catalogue = services.load()
     parsed, mistakes = request.parse(_text(fault_id), parameters(), catalogue, allowed)
     if mistakes:
-        raise FaultError("the request is wrong: " + "; ".join(mistakes))
+        refusal = "denied" if parsed.kind in allowed.disabled else "malformed"
+        raise FaultError("the request is wrong: " + "; ".join(mistakes), refusal)
     return Intake(parsed, allowed, catalogue)
 
 
@@ -105,7 +106,8 @@ def fault(fault_id: str, asked: Request, catalogue: Catalogue) -> Fault:
     kind = KINDS[asked.kind]
     target = services.resolve(catalogue.services[asked.service])
     if kind.probes and target.spec.probe.kind not in kind.probes:
-        raise FaultError(f"{asked.kind} is for services with the probe {' or '.join(kind.probes)}, not {asked.service}")
+        message = f"{asked.kind} is for services with the probe {' or '.join(kind.probes)}, not {asked.service}"
+        raise FaultError(message, "malformed")
     others = {
         one.name: services.resolve(catalogue.services[str(asked.values[one.name])])
         for one in kind.parameters

@@ -70,7 +70,8 @@ def resolve(spec: ServiceSpec) -> Target:
     unit = systemd.newest(spec.unit) if spec.is_pattern else spec.unit
     shown = systemd.show(unit, "Id", "Names", "LoadState")
     if shown.get("LoadState") != "loaded":
-        raise FaultError(f"{unit} is not installed or can't be loaded (systemd says {shown.get('LoadState')})")
+        message = f"{unit} is not installed or can't be loaded (systemd says {shown.get('LoadState')})"
+        raise FaultError(message, "unavailable")
     for name in {unit, shown.get("Id", ""), *shown.get("Names", "").split()}:
         if catalogue.FORBIDDEN.fullmatch(name):
             raise FaultError(f"{unit} is {name}, which this machine needs to stay under control")

@@ -77,7 +77,7 @@ def newest(pattern: str) -> str:
     rows = [line.split()[:3] for line in text.splitlines() if len(line.split()) >= 3]
     found = [(state in UP, _version(name), name) for name, load, state in rows if load == "loaded"]
     if not found:
-        raise FaultError(f"no unit {pattern} is loaded")
+        raise FaultError(f"no unit {pattern} is loaded", "unavailable")
     return max(found)[2]
 
 

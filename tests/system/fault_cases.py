@@ -32,6 +32,31 @@ def refuses(lab: Lab) -> bool:
     return "Connection refused" in lab.run(*PING, check=False).stderr
 
 
+def unanswered(lab: Lab) -> bool:
+    """timeout(1) ends it: neither an answer nor a refusal comes."""
+    return lab.run(*PING, check=False).returncode == 124
+
+
+AS_WORKER = ("setpriv", "--reuid=incidentops-worker", "--regid=incidentops-worker", "--clear-groups")
+
+
+def cut_off(port: int) -> Seen:
+    """The worker's user gets no connection to a port, and root does."""
+    knock = ("timeout", "1", "bash", "-c", f"exec 3<>/dev/tcp/127.0.0.1/{port}")
+    return lambda lab: lab.run(*AS_WORKER, *knock, check=False).returncode == 124 and not lab.run(*knock).returncode
+
+
+def shaped(kind: str) -> Seen:
+    return lambda lab: f"qdisc {kind}" in lab.output("tc", "qdisc", "show", "dev", "lo")
+
+
+def slow(lab: Lab) -> bool:
+    """20 kB there and back take a second and more at 20 kB/s, by the clock of bash."""
+    asked = "redis-cli ECHO $(head -c 20000 /dev/zero | tr '\\0' x) >/dev/null"
+    found = lab.run("bash", "-c", f"TIMEFORMAT=%R; time {asked}", timeout=30).stderr
+    return float(found.split()[-1]) > 1 and shaped("htb")(lab)
+
+
 def frozen(unit: str) -> Seen:
     path = f"/sys/fs/cgroup/system.slice/{unit}/cgroup.events"
     return lambda lab: "frozen 1" in lab.output("cat", path) and pings_fail(lab)
@@ -62,6 +87,13 @@ CASES = [
     Case("stop", "redis", down),
     Case("hang", "redis", frozen("redis-server.service"), duration=8),
     Case("network-reject", "redis", refuses),
+    Case("network-drop", "redis", unanswered),
+    Case("network-partition", "worker", cut_off(5672), {"other": "rabbitmq"}, 12),
+    Case("network-partition", "worker", cut_off(6379), {"other": "redis"}, detected=False),
+    Case("network-partition", "redis", cut_off(6379), {"other": "worker"}, detected=False),
+    Case("latency", "redis", shaped("netem"), detected=False),
+    Case("bandwidth", "redis", slow, {"rate": 20}, 6, detected=False),
+    Case("dns", "redis", lambda lab: True, detected=False),
     Case("kill", "redis", down),
     Case("kill", "redis", stopped, {"signal": "SIGSTOP", "whom": "all"}, duration=8),
     Case("kill", "postgres", state("inactive", "failed", unit="postgresql@17-main"), {"whom": "all", "repeat": 1}),

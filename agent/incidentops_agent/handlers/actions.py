@@ -19,12 +19,15 @@ if TYPE_CHECKING:
 
 _CONFLICTS = (
     "busy",
+    "denied",
     "fault-active",
+    "malformed",
     "masked",
     "not-installed",
     "plan-changed",
     "refused",
     "superseded",
+    "too-many",
     "unavailable",
     "unresponsive",
 )

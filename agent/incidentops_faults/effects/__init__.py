@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from .drop_in import DropIn
 from .frozen import Frozen
+from .lo_qdisc import LoQdisc
 from .nft_table import NftTable
 from .open_files import OpenFiles
 from .renewed import Renewed
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from .base import Effect
 
-_ALL: tuple[type[Effect], ...] = (DropIn, Frozen, NftTable, OpenFiles, Renewed, Signalled, Stopped, UnitState)
+_ALL: tuple[type[Effect], ...] = (DropIn, Frozen, LoQdisc, NftTable, OpenFiles, Renewed, Signalled, Stopped, UnitState)
 EFFECTS: dict[str, type[Effect]] = {one.name: one for one in _ALL}
 
 

@@ -34,3 +34,11 @@ class NftTable(Effect):
         found = json.loads(command.run(command.NFT, "--json", "list", "tables"))["nftables"]
         names = [one["table"]["name"] for one in found if "table" in one]
         return f"the nftables table {self.table} is still there" if self.table in names else ""
+
+
+def unusable() -> str:
+    """A sentence when there can be no table: no nft, or no packet filter in the kernel."""
+    if lacking := command.missing(command.NFT):
+        return lacking
+    tried = command.attempt(command.NFT, "list", "tables")
+    return f"the kernel's packet filter can't be used: {tried.errors.strip()}" if tried.status else ""

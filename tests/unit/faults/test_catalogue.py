@@ -34,5 +34,10 @@ def test_every_kind_describes_itself(kind: type) -> None:
             assert one["default"] in one["choices"]
 
 
+def test_the_guide_names_every_kind() -> None:
+    table = (TOP / "agent/incidentops_faults/README.md").read_text().partition("## The kinds")[2]
+    assert [kind for kind in KINDS if f"`{kind}`" not in table] == []
+
+
 def test_every_effect_has_a_name_of_its_own() -> None:
     assert len({effect.name for effect in EFFECTS.values()}) == len(EFFECTS)

@@ -30,6 +30,29 @@ def refused(stage: Stage, part: str, fault_id: str = ID) -> None:
     assert stage.undo(fault_id) == 0
 
 
+def test_a_refusal_says_to_programs_why(stage: Stage) -> None:
+    def refusal(fault_id: str = ID, **asked: Any) -> str:
+        stage.ask(fault_id=fault_id, **asked)
+        assert stage.apply(fault_id) == 1
+        return str(stage.status(fault_id)["refusal"])
+
+    assert refusal(kind="nope") == "malformed"
+    assert refusal(duration=-1) == "malformed"
+    (stage.settings / "faults.yaml").write_text("disabled: [hang]\nmax_active: 1\n")
+    assert refusal(kind="hang") == "denied"
+    stage.machine.end("failed")
+    assert refusal() == "unavailable"
+    stage.machine.start()
+    stage.ask()
+    assert stage.apply() == 0
+    assert refusal(OTHER) == "fault-active"
+    busy = json.loads((state.FOLDER / ID / "request").read_text())
+    (state.FOLDER / ID / "request").write_text(json.dumps(busy | {"unit": "other.service"}))
+    assert refusal(OTHER) == "too-many"
+    (state.FOLDER / ID / "request").write_text(json.dumps(busy))
+    assert stage.undo() == 0
+
+
 @pytest.mark.parametrize(
     "fault_id", ["", "../../etc/passwd", "0123456", "0" * 33, "ABCDEF01", "01234567\n", "0123 567"]
 )
