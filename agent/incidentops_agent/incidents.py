@@ -50,6 +50,7 @@ class Incidents:
         self._engine = engine
         self._trail = trail
         self._ledger = Ledger(engine, trail)
+        self.written = self._ledger.written
         self._seen = LastSeen(boot)
         self._faults = Injected()
         self._pending: dict[str, Left] = {}

@@ -34,6 +34,7 @@ class Ledger:
         self.book = Book()
         self._engine = engine
         self._notes = Notes(trail)
+        self.written = self._notes.written
         self._rings: dict[str, Ring] = {}
         self._recordings: dict[str, dict[str, Recording]] = {}
         self._detected: dict[str, float] = {}

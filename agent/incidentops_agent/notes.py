@@ -45,6 +45,11 @@ class Notes:
                 log.exception("%s of %s could not be noted by a mistake of the agent's", row.action, row.service)
             if not stored.done():
                 stored.set_result(done)
+            self._waiting.task_done()
+
+    async def written(self) -> None:
+        """Wait until what has been put so far is stored, or could not be."""
+        await self._waiting.join()
 
     async def close(self) -> None:
         """Write what waits, and end."""

@@ -129,6 +129,7 @@ class IncidentHandlers:
                 query = AuditQuery(service=name, since=since, until=until)
                 rows += [row for _, row in await self._audit.rows(query, ACTIONS_MOST)]
             if not found.live:
+                await self._incidents.written()  # its last row may be on its way still
                 closing = await self._audit.rows(AuditQuery(incident=found.id, actions=("incident-closed",)), 1)
                 charts = history.restored(closing[0][1].detail.get("history", {})) if closing else {}
         except OSError as error:
