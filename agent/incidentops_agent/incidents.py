@@ -21,7 +21,6 @@ from .reliability import Watch
 if TYPE_CHECKING:
     from .book import Book
     from .engine import Engine, Service
-    from .history import Recording
     from .model import Actor, AuditRow, Health
     from .ports import Trail
 
@@ -50,7 +49,7 @@ class Incidents:
         self._engine = engine
         self._trail = trail
         self._ledger = Ledger(engine, trail)
-        self.written = self._ledger.written
+        self.written, self.recordings = self._ledger.written, self._ledger.recordings
         self._seen = LastSeen(boot)
         self._faults = Injected()
         self._pending: dict[str, Left] = {}
@@ -374,10 +373,6 @@ class Incidents:
             self._engine.metrics.incident(over.root, over.cause, over.ttd, over.tta, over.ttr)
 
     # -- who asks
-
-    def recordings(self, incident_id: str) -> dict[str, Recording]:
-        """What the probes of a live incident's members said, by service."""
-        return self._ledger.recordings(incident_id)
 
     def acknowledge(self, incident_id: str, note: str, who: Actor) -> asyncio.Future[bool]:
         """Somebody has taken up a live incident; the future says whether that is recorded.
