@@ -13,6 +13,7 @@ class Problem:
     """An answer that says no: ``kind`` is stable, ``message`` a sentence for a person, ``status`` the HTTP code.
 
     ``plan`` and ``difference`` are of a plan that fits no more: the one that would now, and what is different.
+    ``problems``: key path and mistake, of a body that is not as it must be.
     """
 
     status: int
@@ -20,6 +21,7 @@ class Problem:
     message: str
     plan: str = ""
     difference: tuple[str, ...] = ()
+    problems: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,11 @@ def problem(status: int, body: bytes) -> Problem:
     try:
         fields = Fields(parse(body), "")
         difference = fields.texts("difference") if fields.has("difference") else ()
-        return Problem(status, fields.text("kind"), fields.text("message"), fields.text_or("plan"), difference)
+        found = fields.sections("problems") if fields.has("problems") else []
+        problems = tuple((one.text("key"), one.text("message")) for one in found)
+        return Problem(
+            status, fields.text("kind"), fields.text("message"), fields.text_or("plan"), difference, problems
+        )
     except WireError:
         text = body.decode(errors="replace").strip().splitlines()
         first = text[0][:200] if text else ""

@@ -16,7 +16,7 @@ from .failure import Failure
 from .translate import tr
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from .hosts import Target
     from .transport import Call
@@ -33,11 +33,15 @@ UNANSWERED = "unanswered"
 
 
 class Asking(QObject):
-    """Asks one agent; a new question drops the answer to the one before it. Nothing is sent twice."""
+    """Asks one agent; a new question drops the answer to the one before it. Nothing is sent twice.
 
-    def __init__(self, target: Target, parent: QObject) -> None:
+    ``patience``: seconds to wait for a byte of an answer, where that is longer than usual.
+    """
+
+    def __init__(self, target: Target, parent: QObject, patience: float | None = None) -> None:
         super().__init__(parent)
         self._target = target
+        self._patience = patience
         self._call: Call | None = None
 
     @property
@@ -62,12 +66,15 @@ class Asking(QObject):
         take: Callable[[Any], Value],
         done: Callable[[Value], None],
         refused: Callable[[Problem], None],
+        also: Collection[int] = (),
     ) -> None:
-        """Ask for something to be done: once, with a key of its own."""
+        """Ask for something to be done: once, with a key of its own. ``also``: codes of answers that say no, and are a
+        value all the same."""
         data = json.dumps(body).encode() if body is not None else b""
         key = uuid.uuid4().hex
         log.info("%s %s, key %s", method, path, key)
-        self._start(method, path, partial(_parsed, take), done, refused, {"Idempotency-Key": key}, data)
+        headers = {"Idempotency-Key": key}
+        self._start(method, path, partial(_parsed, take), done, refused, headers, data, also)
 
     def drop(self) -> None:
         """No answer is awaited any more."""
@@ -84,6 +91,7 @@ class Asking(QObject):
         refused: Callable[[Problem], None],
         headers: dict[str, str] | None = None,
         body: bytes = b"",
+        also: Collection[int] = (),
     ) -> None:
         from .transport import Call  # Qt's network module is loaded when something is asked, not before
 
@@ -94,8 +102,11 @@ class Asking(QObject):
         def answered(status: int, data: bytes) -> None:
             self._call = None
             try:
-                value = take(data) if 200 <= status < 300 else None
+                value = take(data) if 200 <= status < 300 or status in also else None
             except fields.WireError as error:
+                if status in also:
+                    refused(answers.problem(status, data))
+                    return
                 message = tr("cannot understand the agent's answer: {error}").format(error=error)
                 refused(Problem(status, "incompatible", message))
                 return
@@ -110,7 +121,8 @@ class Asking(QObject):
 
         call.finished.connect(answered)
         call.failed.connect(lost)
-        call.start(method, path, READ_IDLE if method == "GET" else ACT_IDLE, headers, body)
+        idle = self._patience or (READ_IDLE if method == "GET" else ACT_IDLE)
+        call.start(method, path, idle, headers, body)
 
 
 def _parsed(take: Callable[[Any], Value], data: bytes) -> Value:

@@ -9,8 +9,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from . import answers, wire
+    from .faults import Fault
     from .incidents import Incident
-    from .state import Phase, Trouble
+    from .state import Phase, Tone, Trouble
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,14 @@ class ActionDone:
 @dataclass(frozen=True, slots=True)
 class IncidentChanged:
     incident: Incident
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class FaultChanged:
+    """A fault has come to another phase, its end among them."""
+
+    fault: Fault
     at: float
 
 
@@ -128,6 +137,32 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
+class RevertAsked:
+    """This window has asked for faults to be reverted, by their ids; ``panic``: for all that there are."""
+
+    faults: frozenset[str]
+    panic: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RevertAnswered:
+    """It was answered, whatever the answer was."""
+
+    faults: frozenset[str]
+    panic: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Something of ours about a service ended, beside the actions of its card; what the card is to say of it."""
+
+    service: str
+    text: str
+    tone: Tone
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class NoteDismissed:
     service: str
     at: float
@@ -140,6 +175,7 @@ Fact = (
     | AgentChanged
     | ActionDone
     | IncidentChanged
+    | FaultChanged
     | Heartbeat
     | LinkChanged
     | FiguresRead
@@ -149,5 +185,8 @@ Fact = (
     | Pinged
     | Remediated
     | Refused
+    | RevertAsked
+    | RevertAnswered
+    | Told
     | NoteDismissed
 )

@@ -104,6 +104,10 @@ class Fields:
     def names(self) -> list[str]:
         return list(self._values)
 
+    def any_or_none(self, key: str) -> Any:
+        """A value of any type; None where there is none."""
+        return self._values.get(key)
+
     def plain(self, key: str) -> dict[str, Any]:
         """An object of any content that may be null or missing."""
         return dict(self._take(key, dict, "an object", null=False)) if self.has(key) else {}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QFileSystemWatcher, QObject, QTimer, Signal
 
-from . import answers, diagnosis, facts, fields, sse, wire
+from . import answers, diagnosis, facts, faults, fields, sse, wire
 from .failure import Failure
 from .hosts import Way
 from .state import Phase, Trouble
@@ -190,6 +190,8 @@ class Link(QObject):
             from . import incidents  # not before an agent has some
 
             apply(facts.IncidentChanged(incidents.incident(fields.parse(event.data)), at))
+        elif event.kind == "fault":
+            apply(facts.FaultChanged(faults.fault(fields.Fields(fields.parse(event.data), "fault")), at))
         elif event.kind == "agent":
             apply(facts.AgentChanged(wire.agent(fields.Fields(fields.parse(event.data), "agent")), at))
         # Kinds of a newer agent are left alone.

@@ -22,12 +22,14 @@ CPU_INTERVAL = 3.0
 """Seconds over which a unit's share of a processor is measured at least."""
 CLOSED_MOST = 50
 """Incidents that are remembered after they were closed; the agent has them all."""
+OVER_MOST = 20
+"""Faults that are remembered after their end; the audit trail has them all."""
 
 
 @dataclass(frozen=True, slots=True)
 class Changes:
     """What is different. ``cards``: their names; ``roster``: which cards there are; ``logs``: logs to read anew;
-    ``incidents``: their ids."""
+    ``incidents`` and ``faults`` (what ended, or is being reverted): their ids."""
 
     cards: frozenset[str] = frozenset()
     roster: bool = False
@@ -37,6 +39,7 @@ class Changes:
     remediation: bool = False
     logs: frozenset[str] = frozenset()
     incidents: frozenset[str] = frozenset()
+    faults: frozenset[str] = frozenset()
 
     def __or__(self, other: Changes) -> Changes:
         return Changes(
@@ -48,6 +51,7 @@ class Changes:
             self.remediation or other.remediation,
             self.logs | other.logs,
             self.incidents | other.incidents,
+            self.faults | other.faults,
         )
 
 
@@ -154,6 +158,16 @@ def _incident_changed(fact: facts.IncidentChanged, state: State) -> tuple[State,
 
 
 @reduce.register
+def _fault_changed(fact: facts.FaultChanged, state: State) -> tuple[State, Changes]:
+    """What is injected is told by the services; only ends are kept here, of what had begun."""
+    state, fresh = _alive(state, fact.at), fact.fault
+    if not fresh.over or fresh.began is None or fresh in state.faults_over:
+        return state, NOTHING
+    others = [one for one in state.faults_over if one.id != fresh.id]
+    return replace(state, faults_over=(fresh, *others)[:OVER_MOST]), Changes(faults=frozenset((fresh.id,)))
+
+
+@reduce.register
 def _heartbeat(fact: facts.Heartbeat, state: State) -> tuple[State, Changes]:
     return _alive(state, fact.at), NOTHING
 
@@ -242,6 +256,32 @@ def _refused(fact: facts.Refused, state: State) -> tuple[State, Changes]:
     if not fact.service:
         return replace(state, remediating=None, remediation_note=note), Changes(remediation=True)
     return _answered(state, fact.service, note)
+
+
+@reduce.register
+def _revert_asked(fact: facts.RevertAsked, state: State) -> tuple[State, Changes]:
+    after = replace(state, reverting=state.reverting | fact.faults, panicking=state.panicking or fact.panic)
+    return after, _broken(state, fact.faults)
+
+
+@reduce.register
+def _revert_answered(fact: facts.RevertAnswered, state: State) -> tuple[State, Changes]:
+    after = replace(state, reverting=state.reverting - fact.faults, panicking=state.panicking and not fact.panic)
+    return after, _broken(state, fact.faults)
+
+
+def _broken(state: State, ids: frozenset[str]) -> Changes:
+    """The cards that show these faults are different."""
+    return Changes(cards=frozenset(one.service for one in state.faults if one.id in ids), faults=ids)
+
+
+@reduce.register
+def _told(fact: facts.Told, state: State) -> tuple[State, Changes]:
+    card = state.cards.get(fact.service)
+    if card is None:
+        return state, NOTHING
+    note = Note(fact.text, fact.tone, fact.at)
+    return _put(state, fact.service, replace(card, note=note)), _only(fact.service)
 
 
 @reduce.register

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from .answers import Remediation
+    from .faults import Fault
     from .incidents import Incident
     from .wire import Agent, Service, System
 
@@ -127,7 +128,9 @@ class SystemHistory:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """``incidents``: those that are not closed and those that were while we looked; None where none are known of."""
+    """``incidents``: those that are not closed and those that were while we looked; None where none are known of.
+    ``faults_over``: those that ended while we looked, the last one first; ``reverting``: the ids of those that this
+    window has asked to revert and ``panicking`` whether that is all of them, while there is no answer yet."""
 
     connection: Connection = field(default_factory=Connection)
     cards: Mapping[str, Card] = field(default_factory=dict)
@@ -139,6 +142,15 @@ class State:
     remediation_note: Note | None = None
     clock_offset: float = 0.0
     incidents: Mapping[str, Incident] | None = None
+    faults_over: tuple[Fault, ...] = ()
+    reverting: frozenset[str] = frozenset()
+    panicking: bool = False
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """What is injected now, the one that ends first at the beginning; what does not end by itself before it."""
+        found = [card.service.fault for card in self.cards.values() if card.service.fault is not None]
+        return tuple(sorted(found, key=lambda one: (one.until or 0.0, one.service)))
 
     def is_live(self, name: str) -> bool:
         """Whether what is known of a service is the present truth."""

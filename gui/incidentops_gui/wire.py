@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from . import faults
 from . import recovery as recoveries
 from .fields import Fields, WireError
 
@@ -68,7 +69,7 @@ class Service:
     """One service. ``started`` and ``since`` are seconds since the epoch by the agent's clock.
 
     ``stale``: PID 1 does not answer the agent, the values are the last known ones. ``incident``: the id of the open
-    incident that it is part of, empty for none.
+    incident that it is part of, empty for none. ``fault``: what is broken on purpose in it.
     """
 
     name: str
@@ -88,6 +89,7 @@ class Service:
     maintenance: recoveries.Maintenance | None = None
     auto: recoveries.Auto | None = None
     incident: str = ""
+    fault: faults.Fault | None = None
 
 
 def _busy(fields: Fields | None) -> Busy | None:
@@ -155,6 +157,7 @@ def service(name: str, fields: Fields) -> Service:
         maintenance=recoveries.maintenance(fields.section_or_none("maintenance")),
         auto=recoveries.auto(fields.section_or_none("auto")),
         incident=fields.text_or("incident"),
+        fault=faults.fault_or_none(fields.section_or_none("fault")),
     )
 
 

@@ -31,6 +31,7 @@ BUSY = {
     "remediate": marked("Recovering"),
     "incident": marked("Breaking"),
     "resolve": marked("Resolving"),
+    "inject": marked("Injecting"),
 }
 VERBS = {"start": marked("Start"), "stop": marked("Stop"), "restart": marked("Restart"), "ping": marked("Ping")}
 

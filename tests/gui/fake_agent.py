@@ -8,6 +8,7 @@ import json
 import socket
 import threading
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -195,6 +196,36 @@ class FakeAgent:
         if push:
             self.push("service", {"name": name, **self.services[name]})
         return dict(self.services[name])
+
+    def break_it(self, name: str, kind: str = "hang", seconds: float = 60.0, **fields: Any) -> dict[str, Any]:
+        """A fault is injected into a service; the readers are told."""
+        now = datetime.now(UTC)
+        fault = {
+            "id": f"f{name:a<11}",
+            "kind": kind,
+            "service": name,
+            "unit": f"{name}.service",
+            "phase": "active",
+            "message": "",
+            "failure": "",
+            "parameters": {},
+            "requested_by": "alice",
+            "ended_by": "",
+            "began": now.isoformat(),
+            "verified": now.isoformat(),
+            "ended": None,
+            "until": (now + timedelta(seconds=seconds)).isoformat(),
+            "duration_seconds": seconds,
+            **fields,
+        }
+        self.change(name, fault=fault)
+        return fault
+
+    def mend(self, name: str, by: str = "revert") -> None:
+        """The fault of a service is over; the readers are told."""
+        fault = {**self.services[name]["fault"], "phase": "recovered", "ended_by": by}
+        self.push("fault", {**fault, "ended": datetime.now(UTC).isoformat(), "remaining_seconds": None})
+        self.change(name, fault=None)
 
     def posts(self) -> list[Request]:
         return [request for request in self.requests if request.method == "POST"]

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 STEPS = (
     *("all_up", "two_down", "unresponsive", "confirm", "popup_started", "popup_remediated", "popup_partial"),
-    *("popup_nothing", "incidents", "plan", "graph", "audit", "journal", "keys", "disconnected", "pages"),
+    *("popup_nothing", "incidents", "plan", "graph", "audit", "inject", "faults", "journal", "keys"),
+    *("disconnected", "pages"),
 )
 
 
@@ -233,6 +234,39 @@ class Recorder:
         room.verify.click()
         self.until(room.fine.isVisible)
         self.grab("audit", room)
+
+    def _inject(self, kind: str, service: str, seconds: int) -> None:
+        body = {"kind": kind, "service": service, "duration": seconds}
+        self.lab.post("/faults", body)
+        self.until(lambda: self.shown.session.store.state.cards[service].service.fault is not None)
+
+    def step_inject(self) -> None:
+        """The dialog with its preview; then a card with the fault in it."""
+        dialog = self.window.rooms.breaking.inject("redis")
+        assert dialog is not None
+        self.until(lambda: dialog.kind is not None, 90)
+        dialog.kinds.choose("kill")
+        self.until(lambda: dialog.told_before.text().startswith("•"))
+        self.grab("inject", dialog)
+        dialog.kinds.choose("hang")
+        self.until(lambda: dialog.told_before.text().startswith("•") and dialog.go.isEnabled())
+        dialog.inject()
+        self.until(lambda: self.state("redis") == "unresponsive")
+        self.wait(9)
+        self.grab("fault-on-card")
+        self.window.rooms.breaking.panic()
+        self.until(self._popups)
+
+    def step_faults(self) -> None:
+        """Two faults, their window, and the panic that ends both."""
+        self._inject("hang", "redis", 300)
+        self._inject("network-reject", "rabbitmq", 90)
+        room = self.window.rooms.faults()
+        self.wait(5)
+        self.grab("faults", room)
+        self.window.rooms.breaking.panic()
+        self.until(self._popups)
+        self.grab_with("panic", self._popups()[-1])
 
     def step_journal(self) -> None:
         from incidentops_gui.widgets.service_window import ServiceWindow

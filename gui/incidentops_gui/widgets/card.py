@@ -15,6 +15,7 @@ from ..translate import tr
 from . import card_rows, paint
 from .badge import Badge
 from .button import Button
+from .fault_slot import FaultSlot
 from .figures import Figures
 from .led import LOOKS, Led
 from .text import Elided, ink, label, write
@@ -107,6 +108,8 @@ class CardWidget(QFrame):
         about.addStretch(1)
         about.addWidget(self.badge)
         column.addLayout(about)
+        self.fault = FaultSlot(self.name, self, column)
+        self.fault.reverted.connect(lambda: self.wanted.emit("revert", self.name))
         column.addWidget(self.upkeep)
         column.addLayout(told)
         column.addWidget(self.figures)
@@ -135,27 +138,21 @@ class CardWidget(QFrame):
 
     def menu(self) -> QMenu:
         """What else there is to do; made when it is wanted."""
-        menu = QMenu(self)
-        restart = menu.addAction(tr("&Restart"), lambda: self.asked.emit(self.name, "restart"))
-        restart.setEnabled(self.stop.isEnabled())
-        self._add_upkeep(menu)
-        menu.addSeparator()
-        menu.addAction(tr("&Journal and log"), lambda: self.opened.emit(self.name))
-        menu.addAction(tr("&Copy details"), lambda: self.copied.emit(self.name))
-        menu.addAction(tr("Un&pin") if self.pinned else tr("&Pin to the top"), lambda: self.pin_toggled.emit(self.name))
-        if self._card is not None and self._card.note is not None:
-            menu.addAction(tr("&Dismiss the message"), lambda: self.note_dismissed.emit(self.name))
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        return menu
+        from . import card_menu
 
-    def _add_upkeep(self, menu: QMenu) -> None:
-        """Automatic recovery and maintenance of this service, where they may be changed."""
-        if self._card is None or not self.ping.isEnabled():
-            return
-        from . import upkeep
+        return card_menu.make(
+            self, self._card, self.ping.isEnabled(), self.stop.isEnabled(), self.pinned, self._on_entry
+        )
 
-        menu.addSeparator()
-        upkeep.fill(menu, self._card.service, lambda what: self.wanted.emit(what, self.name))
+    def _on_entry(self, word: str) -> None:
+        """Something was chosen in the menu."""
+        told = {"journal": self.opened, "copy": self.copied, "pin": self.pin_toggled, "dismiss": self.note_dismissed}
+        if word in told:
+            told[word].emit(self.name)
+        elif word == "restart":
+            self.asked.emit(self.name, word)
+        else:
+            self.wanted.emit(word, self.name)
 
     def show_menu(self) -> None:
         self.menu().popup(self.more.mapToGlobal(self.more.rect().bottomLeft()))
@@ -173,12 +170,13 @@ class CardWidget(QFrame):
             self.title.setText(service.title)
             self._name(service.title)
         write(self.unit, f"{self.name} · {service.unit.name}")
-        self.show_times(state)
         self._show_buttons(card, may_act and self.live)
         grown = self._show_message(card, state)
         grown = self._show_upkeep(service) or grown
+        grown = self.fault.show_state(state, may_act and self.live) or grown
         if before is None or before.log != card.log:
             grown = self._show_log(card) or grown
+        self.show_times(state)
         self.recolour()
         if grown and self._measure(self.width()) != self._height[1]:
             self._height = (0, 0)
@@ -219,6 +217,7 @@ class CardWidget(QFrame):
             word = tr("{state} as of {time}").format(state=wording.state(service.state), time=wording.clock(as_of))
         write(self.word, word)
         self.badge.show_state(state, self.name)
+        self.fault.show_time(there)
         self.figures.show_rows(card_rows.rows(state, self.name, there), self.live)
         wait = self._lasts(state, there) if as_of is None else None
         self.due = None if wait is None else now + wait
@@ -228,7 +227,12 @@ class CardWidget(QFrame):
         card, incident = state.cards[self.name], state.incident_of(self.name)
         service = card.service
         counts = service.auto is not None and service.auto.state == "waiting"
-        if counts or service.busy is not None or card.pending is not None:
+        if (
+            counts
+            or (service.fault is not None and service.fault.holds)
+            or service.busy is not None
+            or card.pending is not None
+        ):
             return 1.0
         lasts = [wording.ago_lasts(service.started, there)]
         if incident is not None:
@@ -269,7 +273,7 @@ class CardWidget(QFrame):
     def _show_offer(self, card: Card) -> None:
         """One click to what helps most: to undo a stop, or to restart what hangs (a start would be refused)."""
         offered = card.note.undo if card.note is not None else ""
-        if not offered and card.service.state == "unresponsive":
+        if not offered and card.service.state == "unresponsive" and card.service.fault is None:
             offered = "restart"
         words = {"start": tr("Start again"), "restart": tr("Restart")}
         self._offered = offered if card.pending is None else ""

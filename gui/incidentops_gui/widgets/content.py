@@ -16,6 +16,7 @@ from .field import Field
 from .grid import CardGrid
 from .metrics import SystemPanel
 from .pages import TroublePage
+from .panic import PanicBar
 from .remedy import RemedyBar
 from .text import Elided, ink, label, write
 
@@ -32,13 +33,16 @@ class Content(QStackedWidget):
     """The services, or the page that says why there are none.
 
     ``build`` makes the parts in steps, between which the event loop may turn; ``use`` shows a session in them.
-    ``retry``, ``copied``, ``remediate`` and ``planned`` (to see the plan first) are what the operator asks for.
+    ``retry``, ``copied``, ``remediate``, ``planned`` (to see the plan first), ``panic`` and ``faults`` (their window)
+    are what the operator asks for.
     """
 
     retry = Signal()
     copied = Signal()
     remediate = Signal()
     planned = Signal()
+    panic = Signal()
+    faults = Signal()
 
     session: Session
 
@@ -84,11 +88,15 @@ class Content(QStackedWidget):
         self.filter = Field(tr("Filter (Ctrl+F)"), tr("Filter the services"), live)
         self.filter.setFixedWidth(250)
         self.filter.textChanged.connect(self._on_filter)
+        self.panic_bar = PanicBar(live)
+        self.panic_bar.asked.connect(self.panic)
+        self.panic_bar.listed.connect(self.faults)
         row = QHBoxLayout()
         row.setSpacing(12)
         for widget in (self.heading, self.chip, self.tally, self.only):
             row.addWidget(widget)
         row.addStretch(1)
+        row.addWidget(self.panic_bar)
         row.addWidget(self.filter)
         return row
 
@@ -124,6 +132,7 @@ class Content(QStackedWidget):
         self._show_connection()
         self.metrics.show_state(session.store.state)
         self._show_remedy()
+        self._show_panic()
         self._clock.look()
 
     def show_changes(self, changes: Changes) -> None:
@@ -134,6 +143,8 @@ class Content(QStackedWidget):
             self.grid.refresh(changes.cards)
         if changes.cards or changes.roster:
             self._show_tally()
+        if changes.cards or changes.roster or changes.connection or changes.faults:
+            self._show_panic()
         if changes.connection or changes.agent:
             self._show_connection()
         if changes.connection or changes.system:
@@ -173,6 +184,9 @@ class Content(QStackedWidget):
 
     def _show_remedy(self) -> None:
         self.remedy.show_state(self.session.store.state, self.may_act())
+
+    def _show_panic(self) -> None:
+        self.panic_bar.show_state(self.session.store.state, self.may_act())
 
     def show_times(self) -> float | None:
         """What changes with the time alone; seconds until it changes again, None when it does not."""

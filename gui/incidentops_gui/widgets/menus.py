@@ -111,6 +111,10 @@ class Menus(QObject):
         self._add(menu, tr("&AUTO-REMEDIATION"), ["Ctrl+Shift+R"], window.remediate)
         self._add(menu, tr("R&emediation plan…"), ["Ctrl+Shift+P"], lambda: window.rooms.plan())
         menu.addSeparator()
+        self._add(menu, tr("Inject a &fault…"), ["Ctrl+Shift+I"], window.inject)
+        self._add(menu, tr("Re&vert the fault"), ["Ctrl+Z"], lambda: window.rooms.open("revert", window.grid.focused()))
+        self._add(menu, tr("PANIC: revert a&ll faults"), ["Ctrl+Shift+X"], lambda: window.rooms.breaking.panic())
+        menu.addSeparator()
         self._add(menu, tr("&Maintenance…"), ["Ctrl+Shift+M"], lambda: window.open_upkeep("maintenance"))
         self._add(menu, tr("A&utomatic recovery…"), ["Ctrl+Shift+A"], lambda: window.open_upkeep("recovery"))
 
@@ -122,6 +126,7 @@ class Menus(QObject):
         first.setShortcut(QKeySequence("Ctrl+Shift+F"))
         menu.addSeparator()
         self._add(menu, tr("&Incidents…"), ["Ctrl+I"], lambda: window.rooms.incidents())
+        self._add(menu, tr("F&aults…"), ["Ctrl+U"], lambda: window.rooms.faults())
         self._add(menu, tr("Depe&ndencies…"), ["Ctrl+M"], lambda: window.rooms.graph())
         self._add(menu, tr("A&udit trail…"), ["Ctrl+L"], lambda: window.rooms.trail())
         menu.addSeparator()

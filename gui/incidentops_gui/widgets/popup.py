@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 
 class Popup(QDialog):
-    """Non-modal; ``text`` is everything that it says, as plain text. ``planned`` asks for the steps that were taken."""
+    """Non-modal; ``text`` is everything that it says, as plain text. ``planned`` asks for the steps that were taken.
+
+    ``left`` is what is said above the names that were skipped, where those are no services that are down.
+    """
 
     planned = Signal()
 
@@ -31,14 +34,16 @@ class Popup(QDialog):
         skipped: Sequence[str],
         parent: QWidget | None = None,
         planned: bool = False,
+        left: str = "",
     ) -> None:
         super().__init__(parent)
+        header = left or tr("Not recovered:")
         self.setModal(False)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle("IncidentOps")
         self.text = "\n".join([title, *(f"• {name}" for name in names)])
         if skipped:
-            self.text += "\n" + "\n".join([tr("Not recovered:"), *(f"• {line}" for line in skipped)])
+            self.text += "\n" + "\n".join([header, *(f"• {line}" for line in skipped)])
         self.setAccessibleName(self.text)
 
         sign = Led(self)
@@ -59,9 +64,9 @@ class Popup(QDialog):
         column.setSpacing(8)
         column.addLayout(head)
         self._list(column, "", names, "text")
-        if skipped:
+        if skipped and not left:
             self._partial(column)
-        self._list(column, tr("Not recovered:"), skipped, "bad")
+        self._list(column, header, skipped, "bad")
         close = Button(tr("Close"), "primary", self)
         close.setDefault(True)
         close.clicked.connect(self.close)

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from ..answers import Remediation
     from ..reducer import Changes
     from ..session import Session
+    from .breaking import Breaking
+    from .faults import FaultsWindow
     from .graph import GraphWindow
     from .incidents import IncidentsWindow
     from .plan import PlanWindow
@@ -36,6 +38,7 @@ class Rooms(QObject):
         self._numbers: dict[str, int] = {}
         self._opened = 0
         self._upkeep: Upkeep | None = None
+        self._breaking: Breaking | None = None
         self._tick = QTimer(self, interval=TICK)
         self._tick.timeout.connect(self._on_tick)
         self._session = session
@@ -47,6 +50,9 @@ class Rooms(QObject):
         if self._upkeep is not None:
             self._upkeep.close()
             self._upkeep = None
+        if self._breaking is not None:
+            self._breaking.close()
+            self._breaking = None
         self._session.store.changed.disconnect(self._on_changes)
         self._session = session
         session.store.changed.connect(self._on_changes)
@@ -73,9 +79,13 @@ class Rooms(QObject):
             del self._open[key], self._numbers[key]
 
     def open(self, what: str, subject: str) -> None:
-        """What a card asks for: its incident (by id), or a change of what looks after its service."""
+        """What a card asks for: its incident (by id), a fault or its end, or what looks after its service."""
         if what == "incident":
             self.incidents(subject)
+        elif what == "inject":
+            self.breaking.inject(subject)
+        elif what == "revert":
+            self.breaking.revert(subject)
         else:
             self.upkeep.change(what, subject)
 
@@ -87,6 +97,22 @@ class Rooms(QObject):
 
             self._upkeep = Upkeep(self._session, self._window)
         return self._upkeep
+
+    @property
+    def breaking(self) -> Breaking:
+        """Faults: injecting, reverting, panic."""
+        if self._breaking is None:
+            from .breaking import Breaking
+
+            self._breaking = Breaking(self._session, self._window)
+        return self._breaking
+
+    def faults(self) -> FaultsWindow:
+        """What is injected now, and what was a while ago."""
+        from .faults import FaultsWindow
+
+        room: FaultsWindow = self._room("faults", lambda: FaultsWindow(self._session, self.breaking, self._window))
+        return room
 
     def plan(self) -> PlanWindow:
         """What remediation would do now."""

@@ -70,6 +70,8 @@ class Window(QMainWindow):
         self.content.copied.connect(self.copy_connection)
         self.content.remediate.connect(self.remediate)
         self.content.planned.connect(lambda: self.rooms.plan())
+        self.content.panic.connect(lambda: self.rooms.breaking.panic())
+        self.content.faults.connect(lambda: self.rooms.faults())
 
     def _on_card(self, card: CardWidget) -> None:
         card.asked.connect(self.act)
@@ -157,6 +159,10 @@ class Window(QMainWindow):
         """Maintenance or automatic recovery of the chosen card's service."""
         if self.chosen():
             self.rooms.open(what, self.chosen())
+
+    def inject(self) -> None:
+        """Break the chosen card's service on purpose."""
+        self.rooms.open("inject", self.chosen())
 
     def refresh(self) -> None:
         """Read everything anew; where there is no connection, try at once."""
