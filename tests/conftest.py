@@ -20,7 +20,7 @@ from leaks import Held, LogWatch, check_nothing_left, unfinished_tasks
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-LOGGERS = ("incidentops_agent", "asyncio", "aiohttp")
+LOGGERS = ("incidentops_agent", "incidentops_chaos", "asyncio", "aiohttp")
 
 # The same examples each time, and none kept: a run on any machine gives what the run before gave.
 hypothesis.settings.register_profile("project", derandomize=True, database=None, deadline=None, max_examples=50)

@@ -14,6 +14,7 @@ from .answers import ApiError, refusal
 from .handlers.actions import ActionHandlers
 from .handlers.agent import AgentHandlers
 from .handlers.audit import AuditHandlers
+from .handlers.chaos import ChaosHandlers
 from .handlers.faults import FaultHandlers
 from .handlers.incidents import IncidentHandlers
 from .handlers.recovery import RecoveryHandlers
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from .access import Access
     from .actions import Actions
+    from .chaos import ChaosRuns
     from .engine import Engine
     from .faults import Faults
     from .incidents import Incidents
@@ -90,6 +92,7 @@ class Api:
         judge: Access,
         stops_with: Callable[[str], Awaitable[list[str]]],
         faults: Faults,
+        chaos: ChaosRuns,
     ) -> None:
         self._metrics = metrics
         self._access = judge
@@ -101,6 +104,7 @@ class Api:
             "services": ServicesHandlers(engine, audit, stops_with),
             "actions": acting,
             "faults": FaultHandlers(engine, faults, acting),
+            "chaos": ChaosHandlers(chaos, acting),
             "recovery": RecoveryHandlers(engine, actions),
             "audit": AuditHandlers(engine, actions, audit),
             "incidents": IncidentHandlers(engine, incidents, audit, journal),

@@ -21,6 +21,8 @@ from .actions import Actions
 from .api import Api
 from .audit import SqliteAudit
 from .bus import BusClient
+from .chaos import ChaosRuns
+from .chaos_client import ChaosClient
 from .engine import Engine
 from .exits import PidfdExits
 from .fault_files import FaultFiles
@@ -117,9 +119,9 @@ class Agent:
         self._incidents = Incidents(self._engine, self._audit, boot_id())
         journal = UnitJournal()
         self._actions = Actions(self._engine, self._bus, self._audit, journal, KernelListeners())
-        self._faults = Faults(
-            self._engine, self._bus, Recorder(self._engine, self._audit), FaultFiles(), access.agent_actor()
-        )
+        recorder = Recorder(self._engine, self._audit)
+        self._faults = Faults(self._engine, self._bus, recorder, FaultFiles(), access.agent_actor())
+        self._chaos = ChaosRuns(self._engine, recorder, ChaosClient())
         self._actions.recovery.on_maintenance_over.append(self._incidents.maintenance_over)
         self._faults.on_begin.append(self._incidents.fault_injected)
         self._faults.on_end.append(self._incidents.fault_cleared)
@@ -135,6 +137,7 @@ class Agent:
             Access(loaded.settings, self._wsl),
             self._bus.stops_with,
             self._faults,
+            self._chaos,
         )
         self._stopping = asyncio.Event()
         self._reload = asyncio.Event()
@@ -166,6 +169,7 @@ class Agent:
             asyncio.create_task(self._reload_when_asked(), name="reload"),
             asyncio.create_task(self._feed_watchdog(), name="watchdog"),
             asyncio.create_task(self._faults.watch(), name="faults"),
+            asyncio.create_task(self._chaos.watch(), name="chaos"),
         ]
         try:
             await self._engine.settled(FIRST_VERDICTS)

@@ -44,11 +44,11 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-async def read(request: web.BaseRequest, take: Callable[[edge.Section], T]) -> T:
-    """The body as ``take`` makes it of its keys; no body counts as an object without keys.
+async def any_object(request: web.BaseRequest) -> dict[str, Any]:
+    """The body as a JSON object whose keys somebody else judges; no body counts as an object without keys.
 
     Raises:
-        ApiError: 400 with every mistake (``problems``: a list of key and message), 408, 413.
+        ApiError: 400 when it is none, 408, 413.
     """
     raw = await _bytes(request)
     try:
@@ -57,6 +57,16 @@ async def read(request: web.BaseRequest, take: Callable[[edge.Section], T]) -> T
         raise ApiError(400, "malformed", f"cannot take the body as JSON: {error}") from error
     if not isinstance(given, dict):
         raise ApiError(400, "malformed", "cannot take the body: it must be a JSON object")
+    return given
+
+
+async def read(request: web.BaseRequest, take: Callable[[edge.Section], T]) -> T:
+    """The body as ``take`` makes it of its keys; no body counts as an object without keys.
+
+    Raises:
+        ApiError: 400 with every mistake (``problems``: a list of key and message), 408, 413.
+    """
+    given = await any_object(request)
     text = json.dumps(given, ensure_ascii=False)
     problems: list[edge.Problem] = []
     section = edge.read("body", text, problems)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from asyncio import Future
-    from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+    from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 
     from .chain import Head, Problem, Verdict
     from .fault_kinds import Kinds
@@ -23,6 +23,17 @@ class BusError(Exception):
 
     def __init__(self, kind: str, message: str) -> None:
         self.kind = kind
+        super().__init__(message)
+
+
+class ChaosError(Exception):
+    """The chaos service said no, as the HTTP ``status``, ``kind`` and sentence that a caller is to get, with what else
+    it said (``extra``); or it can't be reached: 503 and the kind chaos-unreachable."""
+
+    def __init__(self, status: int, kind: str, message: str, extra: Mapping[str, Any] | None = None) -> None:
+        self.status = status
+        self.kind = kind
+        self.extra = extra or {}
         super().__init__(message)
 
 
@@ -269,6 +280,22 @@ class FaultFiles(Protocol):
 
     def statuses(self) -> dict[str, dict[str, Any]]:
         """What the root code says of each fault, by id; of those that are over for a while."""
+        ...
+
+
+class Chaos(Protocol):
+    """The chaos service. What it says is passed on as it is; all raise ChaosError."""
+
+    async def status(self) -> dict[str, Any]: ...
+
+    async def plan(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """What it would do by these settings, and the settings with what was not given filled in."""
+        ...
+
+    async def arm(self, settings: Mapping[str, Any]) -> dict[str, Any]: ...
+
+    async def disarm(self) -> dict[str, Any]:
+        """Answers when all that it injected is undone."""
         ...
 
 

@@ -52,6 +52,19 @@ _ORDER = {
     "parameters": {"type": "object"},
     "duration": {"type": "number", "minimum": 1, "maximum": 86400, "default": 60, "description": "seconds"},
 }
+_CHAOS = {
+    "seed": {"type": "integer", "minimum": 0, "maximum": 2**53 - 1, "description": "drawn when it is not given"},
+    "seconds": {"type": "number", "minimum": 60, "maximum": 86400, "default": 600},
+    "interval": {"type": "number", "minimum": 5, "maximum": 86400, "default": 60, "description": "seconds, the mean"},
+    "jitter": {"type": "number", "minimum": 0, "maximum": 1, "default": 0.5},
+    "duration": {"type": "number", "minimum": 1, "maximum": 86400, "default": 30, "description": "seconds"},
+    "concurrency": {"type": "integer", "minimum": 1, "maximum": 10, "default": 1},
+    "kinds": {"type": "array", "items": {"type": "string"}},
+    "services": {"type": "array", "items": {"type": "string"}},
+    "pause_on_incident": {"type": "boolean", "default": False},
+    "quiet": {"type": "array", "items": {"type": "string"}, "description": "local time, such as 22:00-06:00"},
+}
+_CHAOS_DOWN = {503: "The chaos service, or what it asks, can't be reached."}
 _FAULT = {404: "There is no such fault; the answer lists those that are injected."}
 
 # fmt: off
@@ -136,6 +149,14 @@ ROUTES = (
           {200: "Nothing is injected any more.", 503: "Some could not be undone; systemd goes on trying."}),
     Route("DELETE", "/faults/{fault}", _X, "faults.revert", "Revert a fault; answers when the service has recovered",
           {200: "It is undone.", **_FAULT, 503: "It could not be undone; systemd goes on trying."}),
+    Route("GET", "/chaos", _R, "chaos.status", "What the chaos service does, or did last", {**_OK, **_CHAOS_DOWN}),
+    Route("POST", "/chaos/plan", _C, "chaos.plan", "The faults that a run would inject, and when; changes nothing",
+          {200: "The plan.", 400: "The settings are malformed.", **_CHAOS_DOWN}, body=_CHAOS),
+    Route("POST", "/chaos/arm", _C, "chaos.arm", "Have the chaos service inject faults by a plan, for some time",
+          {200: "It is armed.", 400: "The settings are malformed.",
+           409: "It is armed already, or nothing would be injected.", **_CHAOS_DOWN}, body=_CHAOS),
+    Route("POST", "/chaos/disarm", _X, "chaos.disarm", "End the run; answers when all that it injected is undone",
+          {200: "It is idle.", 503: "It can't be reached, or not all could be undone; systemd goes on trying."}),
     Route("POST", "/incident/{service}", _C, "faults.incident", "Break a service with its default fault",
           {**_CHANGE, 400: "The duration is malformed.", 409: "It can't be broken now; the answer says why."},
           body={"duration": _ORDER["duration"]}),

@@ -30,7 +30,7 @@ _incidentops_faults() {
 
 _incidentops() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command='' part='' i
-    local commands='status ping start stop restart remediate incident resolve logs journal events system audit fault maintenance recovery incidents health'
+    local commands='status ping start stop restart remediate incident resolve logs journal events system audit fault chaos maintenance recovery incidents health'
     local options='--json --socket --url --timeout --version --help'
     COMPREPLY=()
     case $before in
@@ -51,6 +51,15 @@ _incidentops() {
         mapfile -t COMPREPLY < <(compgen -W '1h 24h 7d 30d' -- "$word")
         return
         ;;
+    --kinds | --services)
+        # One after the other, with commas between them.
+        local before_it='' names
+        [[ $word != *,* ]] || before_it=${word%,*},
+        if [[ $before == --kinds ]]; then names=$(_incidentops_faults); else names=$(_incidentops_services); fi
+        mapfile -t COMPREPLY < <(compgen -P "$before_it" -W "$names" -- "${word##*,}")
+        return
+        ;;
+    --seed | --interval | --jitter | --duration | --concurrency | --quiet) return ;;
     --for)
         mapfile -t COMPREPLY < <(compgen -W '30m 1h 4h 1d' -- "$word")
         return
@@ -76,6 +85,7 @@ _incidentops() {
             incidents:list | incidents:show | incidents:ack | incidents:report | incidents:stats)
             command=incidents part=${COMP_WORDS[i]}
             ;;
+        chaos:status | chaos:plan | chaos:arm | chaos:disarm) part=${COMP_WORDS[i]} ;;
         fault:list | fault:catalogue | fault:preview | fault:inject | fault:revert | fault:panic) part=${COMP_WORDS[i]} ;;
         esac
     done
@@ -96,6 +106,13 @@ _incidentops() {
             case $part in
             preview | inject) options+=' --for --parameter' ;;&
             inject) options+=' --yes' ;;
+            esac
+            ;;
+        chaos)
+            case $part in
+            plan | arm) options+=' --seed --for --interval --jitter --duration --concurrency' ;;&
+            plan | arm) options+=' --kinds --services --quiet --pause-on-incident' ;;&
+            arm) options+=' --yes' ;;
             esac
             ;;
         incidents)
@@ -132,6 +149,7 @@ _incidentops() {
             ;;
         esac
         ;;
+    chaos) [[ $part ]] || mapfile -t COMPREPLY < <(compgen -W 'status plan arm disarm' -- "$word") ;;
     incidents)
         case $part in
         '') mapfile -t COMPREPLY < <(compgen -W 'list show ack report stats' -- "$word") ;;

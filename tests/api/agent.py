@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from api.chaos_fakes import FakeChaos
 from api.fakes import (
     FakeExits,
     FakeJournal,
@@ -26,6 +27,7 @@ from incidentops_agent.access import Access, agent_actor
 from incidentops_agent.actions import Actions
 from incidentops_agent.api import Api
 from incidentops_agent.audit import SqliteAudit
+from incidentops_agent.chaos import ChaosRuns
 from incidentops_agent.engine import Engine
 from incidentops_agent.faults import Faults
 from incidentops_agent.incidents import ROWS, Incidents
@@ -76,6 +78,8 @@ class Agent:
     listeners: FakeListeners
     faults: Faults
     fault_files: FakeFaultFiles
+    chaos: FakeChaos
+    chaos_runs: ChaosRuns
     server: Doors
     doors: dict[str, Any]
     journalled: list[AuditRow] = field(default_factory=list)
@@ -194,17 +198,18 @@ async def running(
         lambda row, _place: journalled.append(row),
     )
     incidents = Incidents(engine, audit if noting else FakeTrail(), "this boot")
-    listeners = FakeListeners()
+    listeners, chaos = FakeListeners(), FakeChaos()
     actions = Actions(engine, systemd, audit, journal, listeners)
     actions.recovery.on_maintenance_over.append(incidents.maintenance_over)
     metrics.attach(engine, audit, FakeSystem())
     judge = Access(settings or OURS)
-    files = FakeFaultFiles(now)
-    systemd.faults = files
+    systemd.faults = files = FakeFaultFiles(now)
     faults = Faults(engine, systemd, Recorder(engine, audit), files, agent_actor())
     faults.on_begin.append(incidents.fault_injected)
     faults.on_end.append(incidents.fault_cleared)
-    api = Api(engine, actions, incidents, audit, FakeSystem(), journal, metrics, judge, systemd.stops_with, faults)
+    runs = ChaosRuns(engine, Recorder(engine, audit), chaos)
+    shown = (engine, actions, incidents, audit, FakeSystem(), journal, metrics, judge, systemd.stops_with, faults, runs)
+    api = Api(*shown)
     sockets, doors = listening(folder)
     server = Doors(api, sockets)
     for one in catalogue.services.values():
@@ -218,7 +223,7 @@ async def running(
     engine.on_bus(True)
     await server.open()
     parts = (engine, actions, incidents, api, audit, metrics, systemd, prober, exits, journal, listeners, faults, files)
-    agent = Agent(*parts, server, doors, journalled=journalled)
+    agent = Agent(*parts, chaos, runs, server, doors, journalled=journalled)
     async with contextlib.AsyncExitStack() as at_the_end:
         at_the_end.callback(audit.close)
         for close in (incidents.stop, engine.stop, systemd.close, server.close):

@@ -22,17 +22,17 @@ LAYERS = (
     "app",
     "audit upkeep",
     "audit_retention audit_verify",
-    "audit_store bus exits fault_files journal listeners meter metrics prober system unit_journal",
+    "audit_store bus chaos_client exits fault_files journal listeners meter metrics prober system unit_journal",
     "probes.http probes.postgres probes.rabbitmq probes.redis probes.worker",
     "probes.amqp",
     "credentials probes.base",
     "server",
     "api",
-    "handlers.agent handlers.audit handlers.faults handlers.incidents",
+    "handlers.agent handlers.audit handlers.chaos handlers.faults handlers.incidents",
     "handlers.recovery handlers.services handlers.streams",
     "handlers.actions",
     "actions lookup openapi",
-    "autorecovery faults incidents remediation",
+    "autorecovery chaos faults incidents remediation",
     "remedies",
     "ledger planner recorder",
     "jobs notes",
@@ -58,13 +58,13 @@ ISLANDS = ("cli", "bus_worker")
 ISLAND_OF = {"_pystemd": "bus_worker", "bus_records": "bus_worker"}
 
 HANDLERS = tuple(name for line in LAYERS for name in line.split() if name.startswith("handlers."))
-OPERATIONS = ("actions", "autorecovery", "faults", "incidents", "ledger", "planner", "remediation", "remedies")
+OPERATIONS = ("actions", "autorecovery", "chaos", "faults", "incidents", "ledger", "planner", "remediation", "remedies")
 """What acts on the services."""
 
 # Only these modules of the agent may import these.
 ONLY_IN = {
     f"{AGENT}.engine": (*OPERATIONS, "api", "app", "evidence", "jobs", "lookup", "metrics", "recorder", *HANDLERS),
-    "aiohttp": ("answers", "api", "bodies", "probes.http", "queries", "server", *HANDLERS),
+    "aiohttp": ("answers", "api", "bodies", "chaos_client", "probes.http", "queries", "server", *HANDLERS),
     "aiohttp.web": ("answers", "api", "bodies", "queries", "server", *HANDLERS),
     "pika": ("probes.amqp", "probes.worker"),
     "prometheus_client": ("metrics",),

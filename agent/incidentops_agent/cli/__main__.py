@@ -43,6 +43,10 @@ def command(options: Options) -> tuple[Callable[[Options, Client], int], float]:
         from . import faulting
 
         return faulting.fault, ACTING
+    if options.command == "chaos":
+        from . import chaos
+
+        return chaos.chaos, ACTING if options.part in ("plan", "arm", "disarm") else READING
     from . import acting
 
     if options.command == "remediate":

@@ -6,6 +6,7 @@ import argparse
 import os
 
 from .. import __version__
+from . import values
 from .client import Endpoint
 from .errors import UsageError
 
@@ -91,6 +92,15 @@ class Options(argparse.Namespace):
     note: str | None = None
     html = False
     mode: str | None = None
+    seed: int | None = None
+    interval: float | None = None
+    jitter: float | None = None
+    duration: float | None = None
+    concurrency: int | None = None
+    kinds: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    quiet: tuple[str, ...] = ()
+    pause_on_incident = False
 
     def endpoint(self) -> Endpoint:
         """Where the agent is: --socket or --url, else $INCIDENTOPS_SOCKET, else the usual socket.
@@ -103,77 +113,6 @@ class Options(argparse.Namespace):
         if self.url is not None:
             return Endpoint.from_url(self.url)
         return Endpoint(self.socket or os.environ.get("INCIDENTOPS_SOCKET") or SOCKET)
-
-
-def _seconds(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value <= 86400:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds from 0 to 86400")
-    return value
-
-
-def _whole(text: str, most: int) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 10 and 0 < int(text) <= most):
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 to {most}")
-    return int(text)
-
-
-def _actions(text: str) -> int:
-    return _whole(text, 1000)
-
-
-def _lines(text: str) -> int:
-    return _whole(text, 5000)
-
-
-UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-LONGEST = 7 * 86400
-
-
-def _span(text: str) -> float:
-    """90, 90s, 30m, 1h or 2d as seconds."""
-    number, unit = (text[:-1], text[-1:]) if text[-1:] in UNITS else (text, "s")
-    whole = int(number) if number.isascii() and number.isdigit() and len(number) < 10 else 0
-    if not 0 < whole * UNITS[unit] <= LONGEST:
-        raise argparse.ArgumentTypeError(f"{text!r} is no time from 1s to 7d, such as 90s, 30m, 1h or 2d")
-    return float(whole * UNITS[unit])
-
-
-def _plan_id(text: str) -> str:
-    if len(text) != 16 or not set(text) <= set("0123456789abcdef"):
-        raise argparse.ArgumentTypeError(f"{text!r} is no id of a plan: 16 hexadecimal digits, as --plan shows them")
-    return text
-
-
-def _name(text: str) -> str:
-    if not text:
-        raise argparse.ArgumentTypeError("the name of a service can't be empty")
-    return text
-
-
-def _text(text: str) -> str:
-    if not text:
-        raise argparse.ArgumentTypeError("it can't be empty")
-    return text
-
-
-def _moment(text: str) -> str:
-    """A time (of this machine, where it names no zone) or how long ago it was, as ISO 8601 in UTC."""
-    from datetime import UTC, datetime, timedelta  # only who names a time waits for it
-
-    number, unit = text[:-1], text[-1:]
-    try:
-        if number.isascii() and number.isdigit() and unit in UNITS:
-            found = datetime.now(UTC) - timedelta(seconds=int(number) * UNITS[unit])
-        else:
-            found = datetime.fromisoformat(text).astimezone(UTC)
-    except (ValueError, OverflowError):
-        sentence = f"{text!r} is no time such as 2026-11-23T10:00 or 2026-11-23, nor one that was 30m, 2h or 7d ago"
-        raise argparse.ArgumentTypeError(sentence) from None
-    return found.isoformat().replace("+00:00", "Z")
 
 
 def _common() -> argparse.ArgumentParser:
@@ -190,7 +129,7 @@ def _common() -> argparse.ArgumentParser:
     group.add_argument(
         "--timeout",
         metavar="SECONDS",
-        type=_seconds,
+        type=values.seconds,
         help=f"how long to wait for an answer (default: {READING:g}, for actions {ACTING:g})",
     )
     group.add_argument("--version", action="version", version=f"incidentops {__version__}")
@@ -218,32 +157,25 @@ def _audit(made: argparse.ArgumentParser, common: argparse.ArgumentParser) -> No
     export = _word(parts, common, "export", "write the audit trail as JSON, one row a line, with its hashes")
     checkpoint = _word(parts, common, "checkpoint", "remove the oldest rows, signed off by you")
     for one in (made, shown, export):
-        one.add_argument("--service", metavar="SERVICE", type=_name, help="only what was done to this service")
-        one.add_argument("--user", metavar="NAME", type=_text, help="only what this user did")
-        one.add_argument("--action", metavar="NAMES", type=_text, help="only these actions, such as stop,breaker-*")
-        one.add_argument("--incident", metavar="ID", type=_text, help="only what belongs to this incident")
+        one.add_argument("--service", metavar="SERVICE", type=values.name, help="only what was done to this service")
+        one.add_argument("--user", metavar="NAME", type=values.text, help="only what this user did")
         one.add_argument(
-            "--since", metavar="TIME", type=_moment, help="such as 2026-11-23T10:00, or 2h for two hours ago"
+            "--action", metavar="NAMES", type=values.text, help="only these actions, such as stop,breaker-*"
         )
-        one.add_argument("--until", metavar="TIME", type=_moment, help="up to, and without, this time")
+        one.add_argument("--incident", metavar="ID", type=values.text, help="only what belongs to this incident")
+        one.add_argument(
+            "--since", metavar="TIME", type=values.moment, help="such as 2026-11-23T10:00, or 2h for two hours ago"
+        )
+        one.add_argument("--until", metavar="TIME", type=values.moment, help="up to, and without, this time")
     for one in (made, shown):
-        one.add_argument("--limit", metavar="N", type=_actions, help="at most so many actions (default: 20)")
+        one.add_argument("--limit", metavar="N", type=values.actions, help="at most so many actions (default: 20)")
     verify.add_argument("--head", metavar="SEQ:HASH", help="a head that was kept: nothing after it was cut off")
     verify.add_argument("--file", metavar="FILE", help="verify this export, without an agent; - for standard input")
     export.add_argument("--output", metavar="FILE", help="write to this file, which is there only when it is whole")
     checkpoint.add_argument(
-        "--before", metavar="TIME", type=_moment, required=True, help="such as 2026-01-01, or 90d for 90 days ago"
+        "--before", metavar="TIME", type=values.moment, required=True, help="such as 2026-01-01, or 90d for 90 days ago"
     )
     checkpoint.add_argument("-y", "--yes", action="store_true", help="don't ask")
-
-
-def _period(text: str) -> float:
-    """A time as for _span, up to a year."""
-    number, unit = (text[:-1], text[-1:]) if text[-1:] in UNITS else (text, "s")
-    whole = int(number) if number.isascii() and number.isdigit() and len(number) < 10 else 0
-    if not 0 < whole * UNITS[unit] <= 366 * UNITS["d"]:
-        raise argparse.ArgumentTypeError(f"{text!r} is no time from 1s to 366d, such as 90s, 30m, 24h or 7d")
-    return float(whole * UNITS[unit])
 
 
 def _incidents(made: argparse.ArgumentParser, common: argparse.ArgumentParser) -> None:
@@ -251,19 +183,21 @@ def _incidents(made: argparse.ArgumentParser, common: argparse.ArgumentParser) -
     listed = _word(parts, common, "list", "show the incidents, newest first; the same as without any PART")
     for one in (made, listed):
         one.add_argument("--state", choices=("open", "recovered", "closed"), help="only those in this state")
-        one.add_argument("--service", metavar="SERVICE", type=_name, help="only those that this service is a part of")
-        one.add_argument("--limit", metavar="N", type=_actions, help="at most so many (default: 20)")
+        one.add_argument(
+            "--service", metavar="SERVICE", type=values.name, help="only those that this service is a part of"
+        )
+        one.add_argument("--limit", metavar="N", type=values.actions, help="at most so many (default: 20)")
     shown = _word(parts, common, "show", "show one incident with its timeline")
     taken = _word(parts, common, "ack", "acknowledge an incident: say that you have taken it up")
     told = _word(parts, common, "report", "write the report of an incident, as Markdown or HTML")
     for one in (shown, taken, told):
-        one.add_argument("incident", metavar="ID", type=_text)
+        one.add_argument("incident", metavar="ID", type=values.text)
     taken.add_argument("--note", metavar="TEXT", help="what there is to say")
     told.add_argument("--html", action="store_true", help="one HTML page that needs nothing else, with a chart")
     told.add_argument("--output", metavar="FILE", help="write to this file, which is there only when it is whole")
     stats = _word(parts, common, "stats", "show how long incidents took, and the availability of the services")
     stats.add_argument(
-        "--period", dest="seconds", metavar="TIME", type=_period, help="such as 24h or 7d (default: 30d)"
+        "--period", dest="seconds", metavar="TIME", type=values.period, help="such as 24h or 7d (default: 30d)"
     )
 
 
@@ -284,16 +218,16 @@ def _fault(made: argparse.ArgumentParser, common: argparse.ArgumentParser) -> No
     parts = made.add_subparsers(dest="part", metavar="PART", prog="incidentops fault")
     _word(parts, common, "list", "show what is injected now; the same as without any PART")
     known = _word(parts, common, "catalogue", "show the kinds of faults, or one with its parameters")
-    known.add_argument("kind", metavar="KIND", nargs="?", type=_text, default=None)
+    known.add_argument("kind", metavar="KIND", nargs="?", type=values.text, default=None)
     for name, text in (
         ("preview", "show what a fault would do, without doing it"),
         ("inject", "break a service on purpose, for a while"),
     ):
         part = _word(parts, common, name, text)
-        part.add_argument("kind", metavar="KIND", type=_text)
-        part.add_argument("service", metavar="SERVICE", type=_name)
+        part.add_argument("kind", metavar="KIND", type=values.text)
+        part.add_argument("service", metavar="SERVICE", type=values.name)
         part.add_argument(
-            "--for", dest="seconds", metavar="TIME", type=_span, help="how long, such as 30s or 5m (default: 60s)"
+            "--for", dest="seconds", metavar="TIME", type=values.span, help="how long, such as 30s or 5m (default: 60s)"
         )
         part.add_argument(
             "-p", "--parameter", dest="parameters", metavar="NAME=VALUE", action="append", help="a parameter of KIND"
@@ -301,23 +235,49 @@ def _fault(made: argparse.ArgumentParser, common: argparse.ArgumentParser) -> No
         if name == "inject":
             part.add_argument("-y", "--yes", action="store_true", help="don't ask")
     back = _word(parts, common, "revert", "undo faults now, until the services have recovered")
-    back.add_argument("names", metavar="FAULT", nargs="+", type=_text, help="the id of a fault, or its service")
+    back.add_argument("names", metavar="FAULT", nargs="+", type=values.text, help="the id of a fault, or its service")
     _word(parts, common, "panic", "undo every fault at once, without asking")
+
+
+def _chaos(made: argparse.ArgumentParser, common: argparse.ArgumentParser) -> None:
+    parts = made.add_subparsers(dest="part", metavar="PART", prog="incidentops chaos")
+    _word(parts, common, "status", "show what it does, or did last; the same as without any PART")
+    plan = _word(parts, common, "plan", "show what a run would do; the same seed and settings do the same")
+    arm = _word(parts, common, "arm", "have it inject faults, for some time")
+    for one in (plan, arm):
+        one.add_argument("--seed", metavar="N", type=int, help="of the sequence (default: drawn, and told)")
+        one.add_argument("--for", dest="seconds", metavar="TIME", type=values.span, help="how long (default: 10m)")
+        one.add_argument(
+            "--interval", metavar="TIME", type=values.span, help="between two faults, on average (default: 60s)"
+        )
+        one.add_argument("--jitter", metavar="SHARE", type=float, help="of the interval, 0 to 1 (default: 0.5)")
+        one.add_argument("--duration", metavar="TIME", type=values.span, help="of each fault (default: 30s)")
+        one.add_argument("--concurrency", metavar="N", type=int, help="faults at a time, at most (default: 1)")
+        one.add_argument("--kinds", metavar="KIND,...", action="append", help="only these kinds of faults")
+        one.add_argument("--services", dest="only", metavar="SERVICE,...", action="append", help="only these services")
+        one.add_argument("--quiet", metavar="HH:MM-HH:MM", action="append", help="no fault then; may be given again")
+        one.add_argument("--pause-on-incident", action="store_true", help="no new fault while an incident is open")
+    arm.add_argument("-y", "--yes", action="store_true", help="don't ask")
+    _word(parts, common, "disarm", "end the run, and undo all that it injected")
 
 
 def _settings(word: Callable[[str, str], argparse.ArgumentParser]) -> None:
     """The words that set what is done automatically."""
     maintenance = word("maintenance", "keep automatic recovery from a service for some time, or show that")
-    maintenance.add_argument("service", metavar="SERVICE", type=_name)
+    maintenance.add_argument("service", metavar="SERVICE", type=values.name)
     maintenance.add_argument(
-        "--for", dest="seconds", metavar="TIME", type=_span, help="how long, such as 90s, 30m, 1h or 2d (default: 30m)"
+        "--for",
+        dest="seconds",
+        metavar="TIME",
+        type=values.span,
+        help="how long, such as 90s, 30m, 1h or 2d (default: 30m)",
     )
     maintenance.add_argument("--reason", metavar="TEXT", help="begin it, for this reason")
     maintenance.add_argument("--end", action="store_true", help="end it now")
     recovery = word("recovery", "recover a service automatically or by hand for some time, or show what is in force")
-    recovery.add_argument("service", metavar="SERVICE", type=_name)
+    recovery.add_argument("service", metavar="SERVICE", type=values.name)
     recovery.add_argument("mode", metavar="MODE", nargs="?", choices=MODES, default=None, help="auto, manual, or reset")
-    recovery.add_argument("--for", dest="seconds", metavar="TIME", type=_span, help="how long (default: 1h)")
+    recovery.add_argument("--for", dest="seconds", metavar="TIME", type=values.span, help="how long (default: 1h)")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -336,7 +296,7 @@ def parser() -> argparse.ArgumentParser:
         return _word(words, common, name, text)
 
     word("status", "show the services and their states").add_argument(
-        "services", nargs="*", metavar="SERVICE", type=_name
+        "services", nargs="*", metavar="SERVICE", type=values.name
     )
     for name, text in (
         ("ping", "ask services, now, whether they answer"),
@@ -345,27 +305,30 @@ def parser() -> argparse.ArgumentParser:
         ("restart", "restart services, until they answer"),
     ):
         made_word = word(name, text)
-        made_word.add_argument("services", nargs="+", metavar="SERVICE", type=_name)
+        made_word.add_argument("services", nargs="+", metavar="SERVICE", type=values.name)
         if name == "stop":
             made_word.add_argument("-y", "--yes", action="store_true", help="don't ask")
     remediate = word("remediate", "bring back what is down, in dependency order")
     which = remediate.add_mutually_exclusive_group()
     which.add_argument("--plan", action="store_true", help="only show what would be done, and why")
-    which.add_argument("--plan-id", metavar="ID", type=_plan_id, help="run exactly the plan with this id, or nothing")
+    which.add_argument(
+        "--plan-id", metavar="ID", type=values.plan_id, help="run exactly the plan with this id, or nothing"
+    )
     for name, text in (
         ("incident", "break a service, to practise; or list, show, ack, report, stats as for incidents"),
         ("resolve", "bring a broken service back"),
         ("logs", "show what operators did to a service, oldest first"),
     ):
-        word(name, text).add_argument("service", metavar="SERVICE", type=_name)
+        word(name, text).add_argument("service", metavar="SERVICE", type=values.name)
     journal = word("journal", "show what the unit of a service has written to the journal, oldest first")
-    journal.add_argument("service", metavar="SERVICE", type=_name)
+    journal.add_argument("service", metavar="SERVICE", type=values.name)
     journal.add_argument("-f", "--follow", action="store_true", help="go on with what comes, until interrupted")
-    journal.add_argument("-n", "--lines", metavar="N", type=_lines, help="so many lines (default: 100)")
+    journal.add_argument("-n", "--lines", metavar="N", type=values.lines, help="so many lines (default: 100)")
     word("events", "show what happens, as it happens, until interrupted")
     word("system", "show CPU, memory, disk, load and pressure of the machine")
     _audit(word("audit", "show who did what, newest first, or verify, export or shorten the audit trail"), common)
     _fault(word("fault", "break services on purpose, each time for a while, and undo that"), common)
+    _chaos(word("chaos", "have faults injected by a plan, or show that"), common)
     _settings(word)
     _incidents(word("incidents", "show, acknowledge and report incidents, and the figures over them"), common)
     word("health", "show whether the agent itself is well")

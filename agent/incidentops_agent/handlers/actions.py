@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     from ..model import Actor, Peer
 
 _CONFLICTS = (
+    "armed",
     "busy",
     "denied",
     "fault-active",
     "malformed",
     "masked",
     "not-installed",
+    "nothing-planned",
     "plan-changed",
     "refused",
     "superseded",

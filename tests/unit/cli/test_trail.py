@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from incidentops_agent.cli import options
+from incidentops_agent.cli import values
 
 if TYPE_CHECKING:
     from .conftest import FakeAgent, Handler, Run
@@ -64,10 +64,10 @@ def test_wrong_words(run: Run, words: list[str]) -> None:
 
 
 def test_times() -> None:
-    assert options._moment("2026-11-23T12:00:00.5+02:00") == "2026-11-23T10:00:00.500000Z"
-    day = datetime.fromisoformat(options._moment("2026-11-23"))
+    assert values.moment("2026-11-23T12:00:00.5+02:00") == "2026-11-23T10:00:00.500000Z"
+    day = datetime.fromisoformat(values.moment("2026-11-23"))
     assert day.astimezone().isoformat().startswith("2026-11-23T00:00:00")
-    ago = datetime.now(UTC) - datetime.fromisoformat(options._moment("2h"))
+    ago = datetime.now(UTC) - datetime.fromisoformat(values.moment("2h"))
     assert 7199 < ago.total_seconds() < 7300
 
 

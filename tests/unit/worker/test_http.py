@@ -1,13 +1,9 @@
-"""The two little HTTP servers: the worker's metrics and the chaos service's health."""
+"""The worker's little HTTP server: its metrics."""
 
 import asyncio
-import json
-import stat
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 
 import pytest
-from incidentops_chaos import server as chaos
 from incidentops_worker import metrics
 from prometheus_client import generate_latest
 
@@ -30,45 +26,6 @@ async def exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, r
     writer.close()
     head, _, body = answer.partition(b"\r\n\r\n")
     return head, body
-
-
-@pytest.mark.parametrize(
-    ("request_head", "status", "body"),
-    [
-        (b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n", b"200", {"status": "idle"}),
-        (b"GET /health?x=1 HTTP/1.0\r\n\r\n", b"200", {"status": "idle"}),
-        (b"HEAD /health HTTP/1.1\r\n\r\n", b"200", None),
-        (b"POST /health HTTP/1.1\r\n\r\n", b"405", None),
-        (b"GET / HTTP/1.1\r\n\r\n", b"404", None),
-        (b"\xff\xff\r\n\r\n", b"400", None),
-        (b"GET /health\r\n\r\n", b"400", None),
-    ],
-)
-def test_chaos_answers(tmp_path: Path, request_head: bytes, status: bytes, body: object) -> None:
-    async def test() -> None:
-        path = tmp_path / "chaos.sock"
-        server = await chaos.serve(path)
-        assert stat.S_IMODE(path.stat().st_mode) == 0o666
-        head, text = await exchange(*await asyncio.open_unix_connection(path), request_head)
-        assert head.split()[1] == status
-        if body is not None:
-            assert json.loads(text) == body
-        server.close()
-
-    run(test)
-
-
-def test_chaos_lets_slow_and_endless_clients_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chaos, "CLIENT_SECONDS", 0.1)
-
-    async def test() -> None:
-        path = tmp_path / "chaos.sock"
-        server = await chaos.serve(path)
-        for request in (b"", b"GET /health HT", b"x" * 100_000):
-            assert await exchange(*await asyncio.open_unix_connection(path), request) == (b"", b"")
-        server.close()
-
-    run(test)
 
 
 @pytest.mark.parametrize(
