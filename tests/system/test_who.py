@@ -176,6 +176,19 @@ def test_the_agents_user_controls_nothing_else(lab: Lab, words: tuple[str, ...])
     assert lab.output("systemctl", "is-active", "redis-server.service") == "active"
 
 
+def test_the_agents_user_makes_no_unit_of_its_own(lab: Lab) -> None:
+    """Not even of a name that it may start, of which the catalogue has some that are not installed."""
+    manager = ("org.freedesktop.systemd1", "/org/freedesktop/systemd1", "org.freedesktop.systemd1.Manager")
+    program = ("1", "ExecStart", "a(sasb)", "1", "/usr/bin/touch", "2", "touch", "/run/theirs", "false", "0")
+    assert lab.output("systemctl", "show", "--property=LoadState", "--value", "loki.service") == "not-found"
+    for unit in ("loki.service", "redis-server.service", "incidentops-fault@0123456789abcdef.service"):
+        call = ("StartTransientUnit", "ssa(sv)a(sa(sv))", unit, "fail", *program)
+        done = lab.run("runuser", "-u", "incidentops", "--", "busctl", "call", *manager, *call, check=False)
+        assert "Access denied" in done.stderr, done
+    assert lab.output("systemctl", "show", "--property=LoadState", "--value", "loki.service") == "not-found"
+    assert lab.run("test", "-e", "/run/theirs", check=False).returncode == 1
+
+
 def test_the_agents_user_controls_the_catalogue(lab: Lab) -> None:
     for verb in ("restart", "reset-failed"):
         lab.run("runuser", "-u", "incidentops", "--", "systemctl", "--no-ask-password", verb, "redis-server.service")
