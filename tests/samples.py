@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from incidentops_agent import catalogue
@@ -55,7 +56,8 @@ def stopped(name: str = "redis", **changes: Any) -> UnitView:
 
 def failed(name: str = "redis", **changes: Any) -> UnitView:
     values: dict[str, Any] = {"active_state": "failed", "sub_state": "failed", "result": "signal"}
-    return stopped(name, **{**values, "exec_main_code": 2, "exec_main_status": 9, **changes})
+    code = os.CLD_EXITED if changes.get("result") == "exit-code" else os.CLD_KILLED
+    return stopped(name, **{**values, "exec_main_code": code, "exec_main_status": 9, **changes})
 
 
 def probed(outcome: ProbeOutcome, message: str = "", failures: int = 0, ever_ok: bool = True) -> ProbeView:

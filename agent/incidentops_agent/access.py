@@ -26,6 +26,11 @@ def on_wsl(osrelease: Path = Path("/proc/sys/kernel/osrelease")) -> bool:
         return False
 
 
+def verb(level: Level) -> str:
+    """What one may do who has a level, as a word of a sentence."""
+    return {Level.CHAOS: "inject faults", Level.REVERT: "revert faults"}.get(level, str(level))
+
+
 class Access:
     """Judges peers by the settings and this machine's groups."""
 

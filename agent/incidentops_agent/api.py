@@ -161,7 +161,7 @@ class Api:
             return
         who = access.actor(peer)
         name = f"user {who.user}" if who.user else f"a caller that nobody vouches for ({peer.note})"
-        message = f"cannot {route.method} {path[:200]}: {name} may not {route.level}"
+        message = f"cannot {route.method} {path[:200]}: {name} may not {access.verb(route.level)}"
         if route.level not in (Level.ANONYMOUS, Level.OBSERVE):
             message += f"; {self._access.who_may(peer, route.level)}"
         raise ApiError(403, "denied", message, level=route.level.value)

@@ -219,8 +219,9 @@ def _by_run(unit: UnitView, health: Health, main_exited: bool) -> tuple[Cause, s
         times = "once" if unit.n_restarts == 1 else f"{unit.n_restarts} times"
         why = rules.failure_reason(unit)
         return Cause.START_LIMIT, f"systemd has restarted it {times} and gives up (start limit hit); {why}"
-    cause = _BY_RESULT.get(unit.result, Cause.EXITED)
-    if cause is Cause.EXITED and unit.result == "exit-code" and unit.exec_main_status in rules.NOT_BEGUN:
+    how = rules.ending(unit)
+    cause = _BY_RESULT.get(how, Cause.EXITED)
+    if how == "exit-code" and unit.exec_main_status in rules.NOT_BEGUN:
         cause = Cause.NOT_BEGUN
     return cause, rules.failure_reason(unit)
 
@@ -239,7 +240,7 @@ def _evidence(unit: UnitView, probe: ProbeView, main_exited: bool) -> tuple[str,
         facts.append(f"LoadState={unit.load_state}")
     if unit.result != "success":
         facts.append(f"Result={unit.result}")
-    if unit.result in ("signal", "core-dump"):
+    if rules.ending(unit) in ("signal", "core-dump"):
         facts.append(f"ExecMainStatus={unit.exec_main_status} ({rules.signal_name(unit.exec_main_status)})")
     elif unit.result == "exit-code":
         facts.append(f"ExecMainStatus={unit.exec_main_status}")

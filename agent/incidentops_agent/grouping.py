@@ -37,9 +37,12 @@ def home(
         own_cause: it is known why it is down, such as a stop by an operator, and what it needs has no part in that.
     """
     incidents = list(live)
-    for one in [] if own_cause else incidents:
-        if any(name in needs.get(service, ()) for name in one.services):
-            return Home(one.id)
+    needed = needs.get(service, ())
+    explaining = [] if own_cause else [one for one in incidents if any(name in needed for name in one.services)]
+    if explaining:
+        # What is down now explains more than what has recovered, but not yet for long enough to be closed.
+        still = (one for one in explaining if any(one.is_down(name) for name in needed))
+        return Home(next(still, explaining[0]).id)
     explained = [one.id for one in incidents if _explains(service, one, needs, at)]
     return Home(explained[0], True, tuple(explained[1:])) if explained else Home()
 

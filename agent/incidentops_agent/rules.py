@@ -72,15 +72,28 @@ def is_starting(unit: UnitView) -> bool:
     return unit.active_state == "activating" and not unit.sub_state.startswith("auto-restart")
 
 
+# ExecMainCode= is the si_code of waitid(2): CLD_KILLED and CLD_DUMPED.
+_KILLED = {2: "signal", 3: "core-dump"}
+
+
+def ending(unit: UnitView) -> str:
+    """Result=, but what became of the main process where Result= tells of another one: when postgres is killed, its
+    ExecStop= fails too, and the result is exit-code."""
+    return _KILLED.get(unit.exec_main_code, unit.result) if unit.result == "exit-code" else unit.result
+
+
 def failure_reason(unit: UnitView) -> str:
-    """One sentence that says how the last run of a unit ended, from its Result and exit status."""
-    if unit.result == "exit-code":
+    """One sentence that says how the last run of a unit ended, from its Result, and the code and status of its exit."""
+    how = ending(unit)
+    if how == "exit-code" and unit.exec_main_status == 0:
+        return "a start or stop command of its unit failed"
+    if how == "exit-code":
         meaning = NOT_BEGUN.get(unit.exec_main_status)
         return f"its main process exited with status {unit.exec_main_status}" + (f" ({meaning})" if meaning else "")
-    if unit.result in ("signal", "core-dump"):
-        dumped = " and dumped core" if unit.result == "core-dump" else ""
+    if how in ("signal", "core-dump"):
+        dumped = " and dumped core" if how == "core-dump" else ""
         return f"its main process was killed by {signal_name(unit.exec_main_status)}{dumped}"
-    return _RESULTS.get(unit.result, f"systemd gives the result {unit.result!r}")
+    return _RESULTS.get(how, f"systemd gives the result {how!r}")
 
 
 def _active_health(unit: UnitView, probe: ProbeView, spec: ServiceSpec, now: float) -> Health:

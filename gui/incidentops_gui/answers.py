@@ -74,6 +74,11 @@ class Remediation:
     recorded: bool
     plan: str = ""
 
+    @property
+    def by_themselves(self) -> tuple[str, ...]:
+        """Those skipped that are up all the same: there was nothing left to do."""
+        return tuple(step.service for step in self.steps if step.service in self.skipped and step.verified)
+
 
 @dataclass(frozen=True, slots=True)
 class Detail:

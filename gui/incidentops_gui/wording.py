@@ -183,20 +183,28 @@ def not_recorded() -> str:
 def remediation_note(answer: Remediation) -> str:
     if not answer.steps:
         return NOTHING_POPUP
+    missed = [name for name in answer.skipped if name not in answer.by_themselves]
     text = tr("Recovered: {names}").format(names=", ".join(answer.remediated) or MISSING)
-    if answer.skipped:
-        text = tr("{text} · not recovered: {names}").format(text=text, names=", ".join(answer.skipped))
+    if not answer.remediated and not missed:
+        text = NOTHING_POPUP
+    if answer.by_themselves:
+        text = tr("{text} · up by itself: {names}").format(text=text, names=", ".join(answer.by_themselves))
+    if missed:
+        text = tr("{text} · not recovered: {names}").format(text=text, names=", ".join(missed))
     return text if answer.recorded else f"{text} — {not_recorded()}"
 
 
-def remediation_popup(answer: Remediation) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
-    """The popup's sentence, the services it lists, and a line for each that was skipped, with the reason."""
+def remediation_popup(answer: Remediation) -> tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """The popup's sentence and the services it lists; a line with the reason for each that was not recovered, and for
+    each that is up though nothing was done to it."""
     if not answer.steps:
-        return NOTHING_POPUP, (), ()
+        return NOTHING_POPUP, (), (), ()
     reasons = {step.service: step.reason for step in answer.steps}
-    skipped = tuple(f"{name}: {reasons.get(name) or tr('no reason given')}" for name in answer.skipped)
-    title = REMEDIATED_POPUP if answer.remediated else tr("No service could be restarted.")
-    return title, answer.remediated, skipped
+    lines = {name: f"{name}: {reasons.get(name) or tr('no reason given')}" for name in answer.skipped}
+    missed = tuple(line for name, line in lines.items() if name not in answer.by_themselves)
+    up = tuple(line for name, line in lines.items() if name in answer.by_themselves)
+    otherwise = tr("No service could be restarted.") if missed else NOTHING_POPUP
+    return REMEDIATED_POPUP if answer.remediated else otherwise, answer.remediated, missed, up
 
 
 def tip(text: str) -> str:

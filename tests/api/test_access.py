@@ -128,6 +128,10 @@ async def test_a_refusal_says_who_was_refused_what_and_who_may(open_folder: Path
             f" members of the group {GROUP.gr_name} and root may",
             "level": "operate",
         }
+        _, body = await who.ask("POST", "/faults/panic", agent.doors["tcp"])
+        assert "may not revert faults; " in body["message"]
+        _, body = await who.ask("POST", "/incident/redis", agent.doors["tcp"])
+        assert "may not inject faults; " in body["message"]
 
 
 def test_every_route_that_changes_something_needs_somebody_who_may() -> None:

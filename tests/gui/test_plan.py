@@ -161,6 +161,34 @@ def test_partial_is_said_clearly_and_the_popup_leads_to_the_steps(desk: Desk, ag
     assert "Skipped: its unit is masked" in room.steps.cards[1].accessibleName()
 
 
+@pytest.mark.parametrize(
+    ("done", "title", "note"),
+    [
+        (["postgres", "redis"], "The following services were restarted successfully:\n• postgres\n• redis",
+         "Recovered: postgres, redis · up by itself: worker"),
+        ([], "No services required remediation.", "No services required remediation. · up by itself: worker"),
+    ],
+)  # fmt: skip
+def test_what_came_back_by_itself_is_no_failure(
+    desk: Desk, agent: FakeAgent, done: list[str], title: str, note: str
+) -> None:
+    said = answer("remediate")
+    said["services_remediated"], said["services_skipped"] = done, ["worker"]
+    said["steps"] = [one for one in said["steps"] if one["service"] in done]
+    said["steps"].append(
+        {"service": "worker", "action": "wait", "outcome": "skipped", "reason": "it came back by itself",
+         "verified": True}
+    )  # fmt: skip
+    agent.answers["POST /remediate"] = (200, said)
+    desk.live()
+    desk.window.remediate()
+    desk.until(desk.popups)
+    assert desk.popups() == [f"{title}\nUp, with nothing to do:\n• worker: it came back by itself"]
+    shown = desk.session.store.state.remediation_note
+    assert shown is not None
+    assert shown.text == note
+
+
 def test_a_window_that_was_closed_and_opened_again_at_once_is_a_new_one(desk: Desk, planned: FakeAgent) -> None:
     first = show(desk.live())
     first.close()

@@ -227,7 +227,11 @@ def _fault(made: argparse.ArgumentParser, common: argparse.ArgumentParser) -> No
         part.add_argument("kind", metavar="KIND", type=values.text)
         part.add_argument("service", metavar="SERVICE", type=values.name)
         part.add_argument(
-            "--for", dest="seconds", metavar="TIME", type=values.span, help="how long, such as 30s or 5m (default: 60s)"
+            "--for",
+            dest="seconds",
+            metavar="TIME",
+            type=values.fault_span,
+            help="how long, such as 30s or 5m (default: 60s)",
         )
         part.add_argument(
             "-p", "--parameter", dest="parameters", metavar="NAME=VALUE", action="append", help="a parameter of KIND"

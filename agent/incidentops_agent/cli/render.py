@@ -149,6 +149,8 @@ def change(action: str, answer: Mapping[str, Any], style: Style) -> str:
     state, status = str(answer.get("state", "unknown")), answer.get("status", "?")
     glyph, colour = style.led(state)
     line = f"{style.paint(glyph, colour)} {clean(answer.get('service', '?'))}: "
+    if answer.get("outcome") == "unchanged" and answer.get("faults_reverted"):
+        return line + f"{_DONE[action]}, {status}; what was injected into it is undone"
     if answer.get("outcome") == "unchanged":
         line += f"{status} already"
     else:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-LONGEST = 7 * 86400
 
 
 def seconds(text: str) -> float:
@@ -14,7 +13,7 @@ def seconds(text: str) -> float:
     except ValueError:
         value = 0.0
     if not 0 < value <= 86400:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds from 0 to 86400")
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0, at most 86400")
     return value
 
 
@@ -32,13 +31,22 @@ def lines(text: str) -> int:
     return whole(text, 5000)
 
 
-def span(text: str) -> float:
-    """90, 90s, 30m, 1h or 2d as seconds."""
+def time(text: str, most: str, such_as: str) -> float:
+    """90, 90s, 30m, 1h or 2d as seconds, up to ``most``, which is written so too."""
     number, unit = (text[:-1], text[-1:]) if text[-1:] in UNITS else (text, "s")
     whole = int(number) if number.isascii() and number.isdigit() and len(number) < 10 else 0
-    if not 0 < whole * UNITS[unit] <= LONGEST:
-        raise argparse.ArgumentTypeError(f"{text!r} is no time from 1s to 7d, such as 90s, 30m, 1h or 2d")
+    if not 0 < whole * UNITS[unit] <= int(most[:-1]) * UNITS[most[-1]]:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time from 1s to {most}, such as {such_as}")
     return float(whole * UNITS[unit])
+
+
+def span(text: str) -> float:
+    return time(text, "7d", "90s, 30m, 1h or 2d")
+
+
+def fault_span(text: str) -> float:
+    """The agent undoes a fault after a day at the latest."""
+    return time(text, "1d", "30s, 5m or 1h")
 
 
 def plan_id(text: str) -> str:
@@ -76,9 +84,4 @@ def moment(text: str) -> str:
 
 
 def period(text: str) -> float:
-    """A time as for span, up to a year."""
-    number, unit = (text[:-1], text[-1:]) if text[-1:] in UNITS else (text, "s")
-    whole = int(number) if number.isascii() and number.isdigit() and len(number) < 10 else 0
-    if not 0 < whole * UNITS[unit] <= 366 * UNITS["d"]:
-        raise argparse.ArgumentTypeError(f"{text!r} is no time from 1s to 366d, such as 90s, 30m, 24h or 7d")
-    return float(whole * UNITS[unit])
+    return time(text, "366d", "90s, 30m, 24h or 7d")

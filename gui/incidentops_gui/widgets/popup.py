@@ -35,6 +35,7 @@ class Popup(QDialog):
         parent: QWidget | None = None,
         planned: bool = False,
         left: str = "",
+        up: Sequence[str] = (),
     ) -> None:
         super().__init__(parent)
         header = left or tr("Not recovered:")
@@ -44,6 +45,8 @@ class Popup(QDialog):
         self.text = "\n".join([title, *(f"• {name}" for name in names)])
         if skipped:
             self.text += "\n" + "\n".join([header, *(f"• {line}" for line in skipped)])
+        if up:
+            self.text += "\n" + "\n".join([tr("Up, with nothing to do:"), *(f"• {line}" for line in up)])
         self.setAccessibleName(self.text)
 
         sign = Led(self)
@@ -67,6 +70,13 @@ class Popup(QDialog):
         if skipped and not left:
             self._partial(column)
         self._list(column, header, skipped, "bad")
+        self._list(column, tr("Up, with nothing to do:"), up, "muted")
+        close = self._buttons(column, planned)
+        self.setMinimumWidth(360)
+        close.setFocus()
+
+    def _buttons(self, column: QVBoxLayout, planned: bool) -> Button:
+        """The row at the bottom; its button that closes."""
         close = Button(tr("Close"), "primary", self)
         close.setDefault(True)
         close.clicked.connect(self.close)
@@ -82,8 +92,7 @@ class Popup(QDialog):
         row.addStretch(1)
         row.addWidget(close)
         column.addLayout(row)
-        self.setMinimumWidth(360)
-        close.setFocus()
+        return close
 
     def _partial(self, column: QVBoxLayout) -> None:
         """The word for it: the list above is not all that was down."""
@@ -112,4 +121,5 @@ def started(service: str, parent: QWidget) -> Popup:
 
 
 def remediated(answer: Remediation, parent: QWidget) -> Popup:
-    return Popup(*wording.remediation_popup(answer), parent, planned=bool(answer.steps))
+    title, names, skipped, up = wording.remediation_popup(answer)
+    return Popup(title, names, skipped, parent, planned=bool(answer.steps), up=up)

@@ -42,6 +42,9 @@ TABLE: list[tuple[UnitView | None, ProbeView, Cause, str]] = [
     (failed(result="protocol"), NOT_ASKED, Cause.EXITED, "start-up protocol"),
     (failed(), NOT_ASKED, Cause.KILLED, "killed by SIGKILL"),
     (failed(result="core-dump", exec_main_status=11), NOT_ASKED, Cause.KILLED, "SIGSEGV and dumped core"),
+    # Its ExecStop= failed when the main process was gone: Result= tells of that command.
+    (failed(result="exit-code", exec_main_code=2), NOT_ASKED, Cause.KILLED, "was killed by SIGKILL"),
+    (failed(result="exit-code", exec_main_status=0), NOT_ASKED, Cause.EXITED, "a start or stop command of its unit"),
     (failed(result="oom-kill"), NOT_ASKED, Cause.OUT_OF_MEMORY, "memory ran out"),
     (failed(result="start-limit-hit"), NOT_ASKED, Cause.START_LIMIT, "start limit hit"),
     (

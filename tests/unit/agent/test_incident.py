@@ -53,6 +53,13 @@ def test_a_service_joins_what_explains_it() -> None:
     assert home(book.live(), NEEDS, "worker", NOW + 1, own_cause=True) == Home()
 
 
+def test_a_service_joins_what_is_down_rather_than_what_has_recovered() -> None:
+    book = book_of(opening("postgres"), of(Kind.RECOVERED, "postgres", NOW + 2), opening("redis", NOW + 3, 2))
+    assert home(book.live(), NEEDS, "worker", NOW + 5) == Home("00000002")
+    book.apply(Fact(Kind.RECOVERED, "00000002", "redis", NOW + 6, {}, ""))
+    assert home(book.live(), NEEDS, "worker", NOW + 7) == Home("00000001")
+
+
 @pytest.mark.parametrize(("later", "takes_over"), [(0.0, True), (10.0, True), (10.1, False), (-1.0, False)])
 def test_a_dependency_that_fails_soon_after_takes_over(later: float, takes_over: bool) -> None:
     book = book_of(opening("worker"))

@@ -90,6 +90,9 @@ def test_a_main_process_that_is_gone_counts_before_systemd_says_so() -> None:
     [
         (failed(result="exit-code", exec_main_status=3), "its main process exited with status 3"),
         (failed(result="exit-code", exec_main_status=203), "status 203 (its program can't be executed)"),
+        (failed(result="exit-code", exec_main_code=2), "its main process was killed by SIGKILL"),
+        (failed(result="exit-code", exec_main_code=3, exec_main_status=6), "killed by SIGABRT and dumped core"),
+        (failed(result="exit-code", exec_main_status=0), "a start or stop command of its unit failed"),
         (failed(result="signal", exec_main_status=11), "its main process was killed by SIGSEGV"),
         (failed(result="core-dump", exec_main_status=6), "its main process was killed by SIGABRT and dumped core"),
         (failed(result="signal", exec_main_status=99), "its main process was killed by signal 99"),

@@ -112,6 +112,14 @@ def test_nothing_to_be_done(agent: FakeAgent, run: Run) -> None:
     assert run("start", "redis").out == "● redis: up already; it was already running\n"
 
 
+def test_a_fault_that_resolve_undid_is_not_nothing(agent: FakeAgent, run: Run) -> None:
+    body = done("redis", outcome="unchanged", reason="it was already running")
+    agent.on("POST", "/resolve/redis", {**body, "faults_reverted": ["f441fb46dcdb"]})
+    assert run("resolve", "redis").out == "● redis: resolved, up; what was injected into it is undone\n"
+    agent.on("POST", "/resolve/redis", {**body, "faults_reverted": []})
+    assert run("resolve", "redis").out == "● redis: up already; it was already running\n"
+
+
 def test_a_service_that_does_not_come_up(agent: FakeAgent, run: Run) -> None:
     message = "cannot start redis: its main process exited with status 1"
     body = done("redis", outcome="failed", status="down", state="failed", kind="job-failed", message=message)

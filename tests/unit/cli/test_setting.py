@@ -74,6 +74,8 @@ def test_nothing_said_shows_what_is_in_force(agent: FakeAgent, run: Run, word: s
         (["maintenance", "redis", "--end", "--reason", "x"], "cannot use --end together with --for or --reason"),
         (["maintenance", "redis", "--for", "5m"], "cannot begin maintenance without a reason"),
         (["maintenance", "redis", "--reason", "x", "--for", "8d"], "'8d' is no time from 1s to 7d"),
+        (["fault", "inject", "stop", "redis", "--for", "2d"], "'2d' is no time from 1s to 1d"),
+        (["status", "--timeout", "0"], "'0' is no number of seconds above 0, at most 86400"),
         (["recovery", "redis", "--for", "1h"], "cannot use --for without auto or manual"),
         (["recovery", "redis", "reset", "--for", "1h"], "cannot use --for without auto or manual"),
         (["recovery", "redis", "magic"], "invalid choice: 'magic'"),
