@@ -73,12 +73,15 @@ class Ledger:
     def closed(self, found: Incident, text: str) -> Incident | None:
         """It is over, and its charts are stored with it; ``text`` says why if not because it has stayed well."""
         charts = {name: history.stored(one.points()) for name, one in self.recordings(found.id).items()}
-        self._recordings.pop(found.id, None)
         self._detected.pop(found.id, None)
         for name in found.services:
             self._mark(name, None)
         detail = {"history": charts, **({"text": text} if text else {})}
-        return self.apply(Kind.CLOSED, found.id, found.root, self._engine.now(), detail)
+        fact = Fact(Kind.CLOSED, found.id, found.root, self._engine.now(), detail)
+        over, stored = self.tell(fact, access.agent_actor())
+        # Until the row can be read, a report still needs them.
+        stored.add_done_callback(lambda _stored: self._recordings.pop(found.id, None))
+        return over
 
     def apply(
         self, kind: Kind, incident_id: str, service: str, at: float, detail: Mapping[str, Any]
@@ -158,7 +161,7 @@ class Ledger:
         return ring.last_good(State.HEALTHY.value) if ring is not None else None
 
     def recordings(self, incident_id: str) -> dict[str, Recording]:
-        """Of a live incident's members, by service."""
+        """Of the members of an incident that is live, or whose end is not stored yet; by service."""
         return self._recordings.get(incident_id, {})
 
     # -- marks

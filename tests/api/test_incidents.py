@@ -334,9 +334,10 @@ async def test_the_report_is_the_same_after_a_restart(tmp_path: Path) -> None:
         name = (await only(agent))["id"]
         early = (await agent.request("GET", f"/incidents/{name}/report")).body.decode()
         assert "still open" in early
-        await agent.post("/start/redis")
         await agent.post(f"/incidents/{name}/acknowledge", body=b'{"note": "<b>mine</b>"}')
+        await agent.post("/start/redis")
         await closed(agent)
+        await agent.noted("incident-closed")
         html = await agent.request("GET", f"/incidents/{name}/report?format=html")
         assert html.headers["content-type"] == "text/html; charset=utf-8"
         page = html.body.decode()

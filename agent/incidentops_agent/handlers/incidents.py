@@ -131,7 +131,7 @@ class IncidentHandlers:
             if not found.live:
                 await self._incidents.written()  # its last row may be on its way still
                 closing = await self._audit.rows(AuditQuery(incident=found.id, actions=("incident-closed",)), 1)
-                charts = history.restored(closing[0][1].detail.get("history", {})) if closing else {}
+                charts = history.restored(closing[0][1].detail.get("history", {})) if closing else charts
         except OSError as error:
             problems.append(f"the actions are missing: {error}")
             return [], charts
