@@ -11,7 +11,7 @@ from . import audit_store, chain
 from .chain import Problem, Verdict, Walk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from .chain import Head
@@ -50,19 +50,31 @@ def _follow(database: sqlite3.Connection, walk: Walk, stop: Callable[[], bool]) 
         for *values, digest in batch:
             problem = walk.step(values, digest)
             if problem is not None:
-                number = _written_as(database, values, digest) if problem.what == "changed" else None
+                number = _written_as(database, values, digest, stop) if problem.what == "changed" else None
                 if number is None:
                     return problem
                 sentence = f"row {problem.seq} is not in its place: it was written as row {number}"
                 return replace(problem, what="order", message=sentence)
-        if stop():
-            raise OSError("cannot go on verifying: the agent ends, or nobody waits for it any more")
-        time.sleep(REST)
+        _rest(stop)
     return walk.end(audit_store.counted(database))
 
 
-def _written_as(database: sqlite3.Connection, values: list[chain.Value], digest: str) -> int | None:
+def _rest(stop: Callable[[], bool]) -> None:
+    if stop():
+        raise OSError("cannot go on verifying: the agent ends, or nobody waits for it any more")
+    time.sleep(REST)
+
+
+def _written_as(
+    database: sqlite3.Connection, values: list[chain.Value], digest: str, stop: Callable[[], bool]
+) -> int | None:
+    def others() -> Iterator[tuple[int, str]]:
+        rows = database.execute("SELECT seq, hash FROM audit ORDER BY seq")
+        while batch := rows.fetchmany(BATCH):
+            yield from batch
+            _rest(stop)
+
     try:
-        return chain.written_as(values, digest, database.execute("SELECT seq, hash FROM audit ORDER BY seq"))
+        return chain.written_as(values, digest, others())
     except ValueError:  # it can't be a row as it is
         return None
