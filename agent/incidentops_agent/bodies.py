@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import edge
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     from aiohttp import web
 
 T = TypeVar("T")
+
+# What JSON may hold as it is, and YAML refuses or takes for the end of a line.
+_YAML_MINDS = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+_HALF = re.compile("[\ud800-\udfff]")
 
 MOST = 64 * 1024
 """Bytes that a body may have."""
@@ -67,7 +72,9 @@ async def read(request: web.BaseRequest, take: Callable[[edge.Section], T]) -> T
         ApiError: 400 with every mistake (``problems``: a list of key and message), 408, 413.
     """
     given = await any_object(request)
-    text = json.dumps(given, ensure_ascii=False)
+    text = _YAML_MINDS.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(given, ensure_ascii=False))
+    if _HALF.search(text):
+        raise ApiError(400, "malformed", "cannot take the body as JSON: it holds half of a surrogate pair")
     problems: list[edge.Problem] = []
     section = edge.read("body", text, problems)
     if section is not None:

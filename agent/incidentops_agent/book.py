@@ -6,15 +6,16 @@ from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from .incident import GROW, Kind, merged, opened
+from .incident import GROW, Fact, Kind, merged, opened
 
 if TYPE_CHECKING:
-    from .incident import Fact, Incident
+    from .incident import Incident
 
 CLOSED_MOST = 500
 """Closed incidents that are remembered as they were."""
 OLDER_MOST = 10_000
 """Those before them whose figures still count; a year of one each hour."""
+END_LOST = "its end is missing from the audit trail; the next one of its service began here"
 
 
 class Book:
@@ -51,6 +52,9 @@ class Book:
         if fact.kind is Kind.OPENED:
             if fact.incident in self._found:
                 return None
+            lost = self.of(fact.service)
+            if lost is not None:  # a live agent opens none beside it: its last rows are missing from the trail
+                self._give_up(lost, fact.at)
             made = opened(fact)
         else:
             before = self.get(fact.incident)
@@ -61,6 +65,15 @@ class Book:
         if not made.live:
             self._remember(made.id)
         return made
+
+    def _give_up(self, lost: Incident, at: float) -> None:
+        """It was over by then, and not before the last that is known of it."""
+        known = max(moment.at for moment in lost.timeline)
+        for one in lost.members:
+            if one.down:
+                about = {"text": END_LOST, "source": "agent"}
+                self.apply(Fact(Kind.RECOVERED, lost.id, one.name, min(known, at), about))
+        self.apply(Fact(Kind.CLOSED, lost.id, lost.root, at, {"text": END_LOST}))
 
     def _merge(self, into: Incident, fact: Fact) -> Incident:
         other = self._found.pop(str(fact.detail.get("from", "")), None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 
 TYPE_CHECKING = False
@@ -25,14 +26,14 @@ _LEDS = {
 }
 
 # A program's name or a server's error text may hold escape sequences; none of them reaches the terminal.
-_CONTROL = {
-    code: " " if code in (9, 10, 13) else "\N{REPLACEMENT CHARACTER}" for code in [*range(32), *range(127, 160)]
-}
+# Nor what makes a line be read in another direction than it is written in.
+_BLANK = re.compile(r"[\t\n\r]")
+_HARMFUL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def clean(text: object) -> str:
-    """A text without control characters, on one line."""
-    return str(text).translate(_CONTROL)
+    """A text on one line, without what a terminal would obey or a reader be deceived by."""
+    return _HARMFUL.sub("\N{REPLACEMENT CHARACTER}", _BLANK.sub(" ", str(text)))
 
 
 class Style:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -41,6 +42,12 @@ async def test_a_body_is_read_whole_and_typed() -> None:
     )
 
 
+async def test_a_text_comes_as_it_was_written() -> None:
+    text = "a \x7f\x85 \u2028 --- \u2029b\ufeff\uffff"
+    raw = json.dumps({"reason": text}, ensure_ascii=False).encode()
+    assert await _read(raw) == (60, text)
+
+
 async def test_all_mistakes_at_once_with_their_keys() -> None:
     with pytest.raises(ApiError) as caught:
         await _read(b'{"seconds": "soon", "why": null}')
@@ -58,6 +65,7 @@ async def test_all_mistakes_at_once_with_their_keys() -> None:
         (b"\xff", "as JSON"),
         (b"[" * 50_000, "JSON"),
         (b"reason: yaml is no JSON", "as JSON"),
+        (b'{"reason": "\\ud800"}', "half of a surrogate pair"),
         (b"", "reason: is missing"),
     ],
 )

@@ -216,6 +216,15 @@ def test_what_is_over_does_not_change_and_what_is_unknown_is_left_out() -> None:
     assert book.of("redis") is None
 
 
+def test_an_incident_whose_end_was_lost_does_not_stay_open_for_ever() -> None:
+    book = book_of(opening("redis", NOW), opening("redis", NOW + 60, 2))
+    first, second = book.every()
+    assert (first.phase, first.closed, first.timeline[-1].text) == (Phase.CLOSED, NOW + 60, books.END_LOST)
+    assert (first.recovered, first.ttr) == (NOW, None)
+    assert first.members == (Member("redis", NOW, (Span(NOW - 1, NOW),)),)
+    assert book.of("redis") == second
+
+
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(books, "CLOSED_MOST", 3)
     monkeypatch.setattr(books, "OLDER_MOST", 4)

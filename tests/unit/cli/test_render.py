@@ -146,3 +146,7 @@ def test_style_of_a_file(tmp_path: Path) -> None:
     assert (style.colour, style.glyphs, style.width) == (False, True, None)
     with (tmp_path / "x").open("w", encoding="latin-1") as file:
         assert not Style.of(file, {}).glyphs
+
+
+def test_what_others_wrote_neither_commands_the_terminal_nor_turns_the_line_round() -> None:
+    assert clean("a\tb\nc \x1b[31m \u202egnp.exe \u2028 \x85 \ud800") == "a b c �[31m �gnp.exe � � �"
