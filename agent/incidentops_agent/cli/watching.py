@@ -81,6 +81,8 @@ class Story:
             return self._incident(data, now)
         if kind == "agent":
             return self._agent(data, now)
+        if kind == "chaos":
+            return [self._chaos(data, now)]
         return []  # heartbeats, and figures that GET /system has
 
     def _snapshot(self, data: Mapping[str, Any], now: datetime) -> list[str]:
@@ -103,6 +105,16 @@ class Story:
         glyph, colour = self._style.led("failed" if problems else "healthy")
         lead = f"{now:%H:%M:%S} {self._style.paint(glyph, colour)} {self._style.paint('agent', 'bold')}: "
         return [lead + problem for problem in problems] or [lead + "well"]
+
+    def _chaos(self, data: Mapping[str, Any], now: datetime) -> str:
+        """What the chaos service does from now on."""
+        status, until = str(data.get("status")), render.moment(data.get("until"))
+        glyph, colour = self._style.led("healthy" if status == "idle" else "starting")
+        line = f"{now:%H:%M:%S} {self._style.paint(glyph, colour)} {self._style.paint('chaos run', 'bold')}: "
+        line += self._style.paint(clean(status), colour)
+        if status == "armed" and until:
+            return f"{line} until {render.clock(until, now)}"
+        return line + (f", ended by {clean(data['ended_by'])}" if data.get("ended_by") else "")
 
     def _service(self, name: str, service: Mapping[str, Any], now: datetime) -> list[str]:
         busy = service.get("busy") or {}

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+
+from incidentops_agent.cli.terminal import Style
+from incidentops_agent.cli.watching import Story
 
 if TYPE_CHECKING:
     from .conftest import FakeAgent, Run
@@ -94,3 +98,12 @@ def test_a_refusal_is_passed_on(agent: FakeAgent, run: Run) -> None:
     result = run("chaos", "arm")
     assert (result.code, result.err) == (1, f"incidentops: {sentence}\n")
     assert run("chaos", "plan", "--seed", "x").code == 2
+
+
+def test_events_tell_of_runs() -> None:
+    now = datetime(2026, 1, 25, 12, 0, tzinfo=UTC)
+    story = Story(Style())
+    armed = {"status": "armed", "run": "0a1b2c3d", "until": "2026-01-25T12:03:11Z", "ended_by": ""}
+    assert story.lines("chaos", armed, now) == ["12:00:00 ◐ chaos run: armed until 12:03:11"]
+    ended = {**armed, "status": "idle", "ended_by": "time"}
+    assert story.lines("chaos", ended, now) == ["12:00:00 ● chaos run: idle, ended by time"]
