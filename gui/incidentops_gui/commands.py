@@ -182,6 +182,16 @@ class Commands(QObject):
         """The machine's figures now, not at the agent's next sample."""
         self._get("/system", lambda value: self._store.apply(facts.SystemSampled(wire.system(value), time.time())))
 
+    def read_chaos(self) -> None:
+        """Whether chaos is armed; the stream tells of changes alone."""
+
+        def take(value: object) -> None:
+            from . import chaos  # not before an agent has some
+
+            self._store.apply(facts.ChaosChanged(chaos.brief(value), time.time()))
+
+        self._get("/chaos", take)
+
     def read_detail(self, service: str, take: Callable[[answers.Detail], None]) -> None:
         """What a stop takes down with it, and the log."""
         self._get(f"/services/{quote(service, safe='')}", lambda value: take(answers.detail(value)))
@@ -201,6 +211,7 @@ class Commands(QObject):
                 self.read_figures()
                 if self._store.state.system is None:
                     self.read_system()
+                self.read_chaos()
             elif not live:
                 self._figures.stop()
         if changes.logs:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from . import answers, wire
+    from .chaos import Brief
     from .faults import Fault
     from .incidents import Incident
     from .state import Phase, Tone, Trouble
@@ -57,6 +58,14 @@ class FaultChanged:
     """A fault has come to another phase, its end among them."""
 
     fault: Fault
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class ChaosChanged:
+    """The chaos service was armed, or is armed no more."""
+
+    chaos: Brief
     at: float
 
 
@@ -176,6 +185,7 @@ Fact = (
     | ActionDone
     | IncidentChanged
     | FaultChanged
+    | ChaosChanged
     | Heartbeat
     | LinkChanged
     | FiguresRead

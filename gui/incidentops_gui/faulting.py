@@ -31,11 +31,12 @@ PARTIAL = (503,)
 class Faulting(QObject):
     """Each request is one of its own, and outlives the window that it was asked in: its end is said on the card.
 
-    ``panicked`` carries faults.Panic, ``panic_failed`` a sentence.
+    ``panicked`` carries faults.Panic; ``panic_failed`` a sentence, and ``chaos_left`` one of why chaos is armed still.
     """
 
     panicked = Signal(object)
     panic_failed = Signal(str)
+    chaos_left = Signal(str)
 
     def __init__(self, session: Session, parent: QObject) -> None:
         super().__init__(parent)
@@ -112,7 +113,7 @@ class Faulting(QObject):
         asking.act("DELETE", f"/faults/{quote(fault.id, safe='')}", None, faults.done, on_done, on_refused)
 
     def panic(self) -> None:
-        """Revert everything, at once and without a question."""
+        """Revert everything, at once and without a question; an armed chaos service is disarmed too."""
         store = self._session.store
         if not self.may_act or store.state.panicking:
             return
@@ -130,8 +131,20 @@ class Faulting(QObject):
             unknown = tr("This agent knows no faults.")
             self.panic_failed.emit(unknown if unknown_route(problem) else problem.message)
 
+        if store.state.chaos is not None and store.state.chaos.armed:
+            self._disarm()
         store.apply(facts.RevertAsked(ids, panic=True))
         asking.act("POST", "/faults/panic", None, faults.panic, on_done, on_refused, PARTIAL)
+
+    def _disarm(self) -> None:
+        """What is armed would inject again what a panic reverts; neither waits for the other."""
+        asking = self._ask(UNDOING)
+
+        def on_refused(problem: Problem) -> None:
+            asking.deleteLater()
+            self.chaos_left.emit(problem.message)
+
+        asking.act("POST", "/chaos/disarm", None, dict, lambda _: asking.deleteLater(), on_refused)
 
     def _tell(self, service: str, text: str, tone: Tone) -> None:
         self._session.store.apply(facts.Told(service, text, tone, time.time()))

@@ -192,6 +192,10 @@ class Link(QObject):
             apply(facts.IncidentChanged(incidents.incident(fields.parse(event.data)), at))
         elif event.kind == "fault":
             apply(facts.FaultChanged(faults.fault(fields.Fields(fields.parse(event.data), "fault")), at))
+        elif event.kind == "chaos":
+            from . import chaos  # not before an agent has some
+
+            apply(facts.ChaosChanged(chaos.brief(fields.parse(event.data)), at))
         elif event.kind == "agent":
             apply(facts.AgentChanged(wire.agent(fields.Fields(fields.parse(event.data), "agent")), at))
         # Kinds of a newer agent are left alone.

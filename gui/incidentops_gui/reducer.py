@@ -40,6 +40,7 @@ class Changes:
     logs: frozenset[str] = frozenset()
     incidents: frozenset[str] = frozenset()
     faults: frozenset[str] = frozenset()
+    chaos: bool = False
 
     def __or__(self, other: Changes) -> Changes:
         return Changes(
@@ -52,6 +53,7 @@ class Changes:
             self.logs | other.logs,
             self.incidents | other.incidents,
             self.faults | other.faults,
+            self.chaos or other.chaos,
         )
 
 
@@ -165,6 +167,12 @@ def _fault_changed(fact: facts.FaultChanged, state: State) -> tuple[State, Chang
         return state, NOTHING
     others = [one for one in state.faults_over if one.id != fresh.id]
     return replace(state, faults_over=(fresh, *others)[:OVER_MOST]), Changes(faults=frozenset((fresh.id,)))
+
+
+@reduce.register
+def _chaos_changed(fact: facts.ChaosChanged, state: State) -> tuple[State, Changes]:
+    changed = fact.chaos != state.chaos
+    return replace(_alive(state, fact.at), chaos=fact.chaos), Changes(chaos=changed)
 
 
 @reduce.register

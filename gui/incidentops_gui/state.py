@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from .answers import Remediation
+    from .chaos import Brief
     from .faults import Fault
     from .incidents import Incident
     from .wire import Agent, Service, System
@@ -130,7 +131,8 @@ class SystemHistory:
 class State:
     """``incidents``: those that are not closed and those that were while we looked; None where none are known of.
     ``faults_over``: those that ended while we looked, the last one first; ``reverting``: the ids of those that this
-    window has asked to revert and ``panicking`` whether that is all of them, while there is no answer yet."""
+    window has asked to revert and ``panicking`` whether that is all of them, while there is no answer yet.
+    ``chaos``: whether the chaos service is armed; None where nobody has said."""
 
     connection: Connection = field(default_factory=Connection)
     cards: Mapping[str, Card] = field(default_factory=dict)
@@ -145,6 +147,7 @@ class State:
     faults_over: tuple[Fault, ...] = ()
     reverting: frozenset[str] = frozenset()
     panicking: bool = False
+    chaos: Brief | None = None
 
     @property
     def faults(self) -> tuple[Fault, ...]:

@@ -28,6 +28,7 @@ class Breaking(QObject):
         self.faulting = Faulting(session, self)
         self.faulting.panicked.connect(self._on_panicked)
         self.faulting.panic_failed.connect(self._on_panic_failed)
+        self.faulting.chaos_left.connect(self._on_chaos_left)
 
     def close(self) -> None:
         """Another agent is shown."""
@@ -70,6 +71,9 @@ class Breaking(QObject):
             title = tr("No fault is injected.")
         left = tr("Not reverted yet, systemd goes on trying:")
         Popup(title, answer.reverted, answer.left, self._window, left=left).show()
+
+    def _on_chaos_left(self, message: str) -> None:
+        Popup(tr("The chaos service is not disarmed."), (), (message,), self._window, left=tr("The agent says:")).show()
 
     def _on_panic_failed(self, message: str) -> None:
         Popup(tr("Nothing was reverted."), (), (message,), self._window, left=tr("The agent says:")).show()

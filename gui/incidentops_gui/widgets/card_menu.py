@@ -33,6 +33,8 @@ def make(
             menu.addAction(tr("Re&vert the fault"), partial(do, "revert"))
         else:
             menu.addAction(tr("Inject a &fault…"), partial(do, "inject"))
+    if card is not None and card.service.name == "chaos":
+        menu.addAction(tr("Cha&os run…"), partial(do, "chaos"))
     menu.addSeparator()
     menu.addAction(tr("&Journal and log"), partial(do, "journal"))
     menu.addAction(tr("&Copy details"), partial(do, "copy"))

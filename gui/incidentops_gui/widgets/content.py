@@ -33,8 +33,8 @@ class Content(QStackedWidget):
     """The services, or the page that says why there are none.
 
     ``build`` makes the parts in steps, between which the event loop may turn; ``use`` shows a session in them.
-    ``retry``, ``copied``, ``remediate``, ``planned`` (to see the plan first), ``panic`` and ``faults`` (their window)
-    are what the operator asks for.
+    ``retry``, ``copied``, ``remediate``, ``planned`` (to see the plan first), ``panic``, ``faults`` and ``chaos``
+    (their windows) are what the operator asks for.
     """
 
     retry = Signal()
@@ -43,6 +43,7 @@ class Content(QStackedWidget):
     planned = Signal()
     panic = Signal()
     faults = Signal()
+    chaos = Signal()
 
     session: Session
 
@@ -91,6 +92,7 @@ class Content(QStackedWidget):
         self.panic_bar = PanicBar(live)
         self.panic_bar.asked.connect(self.panic)
         self.panic_bar.listed.connect(self.faults)
+        self.panic_bar.chaos_wanted.connect(self.chaos)
         row = QHBoxLayout()
         row.setSpacing(12)
         for widget in (self.heading, self.chip, self.tally, self.only):
@@ -143,7 +145,7 @@ class Content(QStackedWidget):
             self.grid.refresh(changes.cards)
         if changes.cards or changes.roster:
             self._show_tally()
-        if changes.cards or changes.roster or changes.connection or changes.faults:
+        if changes.cards or changes.roster or changes.connection or changes.faults or changes.chaos:
             self._show_panic()
         if changes.connection or changes.agent:
             self._show_connection()

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QPainter
-from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem
+from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem
 
 from .. import moments, theme, wording
 from ..incident_list import VALUE
 from ..translate import tr
 from . import led, paint
+from .rows import highlight
 
 if TYPE_CHECKING:
     from ..incidents import Incident, Moment
@@ -21,16 +22,6 @@ Index = QModelIndex | QPersistentModelIndex
 LOOKS = {"open": ("cross", "bad"), "recovered": ("half", "warn"), "closed": ("disc", "good")}
 MIDDLE = int(Qt.AlignmentFlag.AlignVCenter)
 RIGHT = MIDDLE | int(Qt.AlignmentFlag.AlignRight)
-
-
-def highlight(painter: QPainter, option: QStyleOptionViewItem, box: QRectF) -> None:
-    """The ground of a chosen row, and of the one that the pointer is over."""
-    tokens = theme.current()
-    if option.state & QStyle.StateFlag.State_Selected:
-        line = tokens.accent if option.state & QStyle.StateFlag.State_HasFocus else tokens.edge
-        paint.rounded(painter, box, tokens.hover, line, 7)
-    elif option.state & QStyle.StateFlag.State_MouseOver:
-        paint.rounded(painter, box, tokens.raised, None, 7)
 
 
 class IncidentDelegate(QStyledItemDelegate):

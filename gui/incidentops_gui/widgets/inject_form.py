@@ -62,8 +62,11 @@ class Form(QWidget):
 
     # -- making
 
-    def show_kind(self, kind: Kind, bounds: tuple[float, float], duration: float) -> None:
-        """Other fields: those of a kind. ``bounds`` and ``duration`` are seconds."""
+    def show_kind(
+        self, kind: Kind, bounds: tuple[float, float], duration: float, path: str = "parameters.", about: str = ""
+    ) -> None:
+        """Other fields: those of a kind. ``bounds`` and ``duration`` are seconds; ``path`` is where the agent finds the
+        values, ``about`` what the duration is of."""
         old, self._inner = self._inner, QWidget(self)
         self._column.replaceWidget(old, self._inner)
         old.hide()
@@ -75,10 +78,10 @@ class Form(QWidget):
         grid.setVerticalSpacing(3)
         grid.setColumnStretch(1, 1)
         low, high = bounds
-        lasts = faults.Parameter(DURATION, "integer", tr("undone after so long at the latest"), round(duration))
-        lasts = faults.Parameter(DURATION, "integer", lasts.help, lasts.default, "seconds", low, high)
+        about = about or tr("undone after so long at the latest")
+        lasts = faults.Parameter(DURATION, "integer", about, round(duration), "seconds", low, high)
         for parameter in kind.parameters:
-            self._add(grid, parameter, f"parameters.{parameter.name}", parameter.name)
+            self._add(grid, parameter, f"{path}{parameter.name}", parameter.name)
         self._add(grid, lasts, DURATION, tr("duration"))
         self._inner.show()
         self._check()
@@ -207,7 +210,7 @@ def _mistake(entry: Entry) -> str:
         return ""
     text = entry.value()
     if not text:
-        return tr("must be given")
+        return tr("must be given") if one.default is None else ""
     try:
         fits = not one.pattern or re.fullmatch(one.pattern, text) is not None
     except re.error:

@@ -13,7 +13,7 @@ from ..translate import tr
 from . import fault_line, paint
 from .box import Box
 from .field import Field
-from .incident_rows import highlight
+from .rows import highlight
 from .text import ink, label
 
 if TYPE_CHECKING:

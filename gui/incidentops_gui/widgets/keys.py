@@ -31,6 +31,7 @@ KEYS = (
     ("Ctrl+Z", marked("Revert the fault of the card's service")),
     ("Ctrl+Shift+X", marked("PANIC: revert all faults")),
     ("Ctrl+U", marked("Faults that are injected")),
+    ("Ctrl+Shift+U", marked("Chaos run: its plan, arming and disarming")),
     ("Ctrl+I", marked("Incidents")),
     ("Ctrl+M", marked("Dependencies, as they are now")),
     ("Ctrl+L", marked("Audit trail")),

@@ -127,6 +127,7 @@ class Menus(QObject):
         menu.addSeparator()
         self._add(menu, tr("&Incidents…"), ["Ctrl+I"], lambda: window.rooms.incidents())
         self._add(menu, tr("F&aults…"), ["Ctrl+U"], lambda: window.rooms.faults())
+        self._add(menu, tr("Cha&os run…"), ["Ctrl+Shift+U"], lambda: window.rooms.chaos())
         self._add(menu, tr("Depe&ndencies…"), ["Ctrl+M"], lambda: window.rooms.graph())
         self._add(menu, tr("A&udit trail…"), ["Ctrl+L"], lambda: window.rooms.trail())
         menu.addSeparator()

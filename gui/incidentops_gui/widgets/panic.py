@@ -55,10 +55,12 @@ class Count(Button):
 
 
 class PanicBar(QWidget):
-    """``asked`` reverts everything: one click, no question. ``listed`` wants to see what there is."""
+    """``asked`` reverts everything: one click, no question. ``listed`` wants to see what there is, ``chaos_wanted`` the
+    run of the chaos service; its button is there while that is armed."""
 
     asked = Signal()
     listed = Signal()
+    chaos_wanted = Signal()
 
     def __init__(self, parent: QWidget, counted: bool = True) -> None:
         super().__init__(parent)
@@ -72,18 +74,30 @@ class PanicBar(QWidget):
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(8)
+        self.chaos = Button("", "danger", self)
+        self.chaos.setFont(self.count.font())
+        self.chaos.clicked.connect(self.chaos_wanted)
+        self.chaos.hide()
+        row.addWidget(self.chaos)
         row.addWidget(self.count)
         row.addWidget(self.button)
 
     def show_state(self, state: State, may_act: bool) -> None:
         number, live = len(state.faults), state.connection.live
         self.count.show_count(number if self._counted else 0, live)
+        armed = state.chaos is not None and state.chaos.armed and self._counted
+        self.chaos.setVisible(armed)
+        self.chaos.set_kind("danger" if live else "plain")
+        if armed and not self.chaos.text():
+            self.chaos.setText(tr("Chaos armed"))
+            self.chaos.setToolTip(tr("The chaos service injects faults: what, when, and how to end it (Ctrl+Shift+U)"))
         self.button.setVisible(may_act)
-        self.button.setEnabled(may_act and live and number > 0 and not state.panicking)
+        ends = number > 0 or (state.chaos is not None and state.chaos.armed)
+        self.button.setEnabled(may_act and live and ends and not state.panicking)
         text = tr("REVERTING…") if state.panicking else tr("PANIC: REVERT ALL")
         if text != self.button.text():
             self.button.setText(text)
         told = tr("Revert every injected fault at once, without a question (Ctrl+Shift+X)")
-        tip = told if number else tr("No fault is injected.")
+        tip = told if ends else tr("No fault is injected.")
         if tip != self.button.toolTip():
             self.button.setToolTip(tip)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ..reducer import Changes
     from ..session import Session
     from .breaking import Breaking
+    from .chaos import ChaosWindow
     from .faults import FaultsWindow
     from .graph import GraphWindow
     from .incidents import IncidentsWindow
@@ -82,6 +83,8 @@ class Rooms(QObject):
         """What a card asks for: its incident (by id), a fault or its end, or what looks after its service."""
         if what == "incident":
             self.incidents(subject)
+        elif what == "chaos":
+            self.chaos()
         elif what == "inject":
             self.breaking.inject(subject)
         elif what == "revert":
@@ -112,6 +115,14 @@ class Rooms(QObject):
         from .faults import FaultsWindow
 
         room: FaultsWindow = self._room("faults", lambda: FaultsWindow(self._session, self.breaking, self._window))
+        return room
+
+    def chaos(self) -> ChaosWindow:
+        """The run of the chaos service."""
+        from .chaos import ChaosWindow
+
+        room: ChaosWindow = self._room("chaos", lambda: ChaosWindow(self._session, self._window))
+        room.read()
         return room
 
     def plan(self) -> PlanWindow:

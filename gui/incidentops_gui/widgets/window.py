@@ -72,6 +72,7 @@ class Window(QMainWindow):
         self.content.planned.connect(lambda: self.rooms.plan())
         self.content.panic.connect(lambda: self.rooms.breaking.panic())
         self.content.faults.connect(lambda: self.rooms.faults())
+        self.content.chaos.connect(lambda: self.rooms.chaos())
 
     def _on_card(self, card: CardWidget) -> None:
         card.asked.connect(self.act)
