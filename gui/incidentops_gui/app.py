@@ -72,6 +72,7 @@ class Application(QObject):
         self.window.left.connect(self.leave)
         self.tray: Tray | None = None
         self._loading: loading.Loading | None = None
+        self._afterwards: loading.Loading | None = None
 
     def open(self) -> None:
         if not self.window.restoreGeometry(self.settings.geometry):
@@ -109,6 +110,8 @@ class Application(QObject):
         self.instance.listen()
         if self.settings.tray:
             self._await_tray(TRIES)
+        # A turn of its own for each module: the first look at an incident must not wait for all of them.
+        self._afterwards = loading.Loading(loading.modules(loading.ROOMS), self, loading.AFTERWARDS)
         # What is loaded stays: looking through it for garbage again and again would hold the window up.
         gc.freeze()
         self.ready.emit()
@@ -180,8 +183,9 @@ class Application(QObject):
         QApplication.quit()
 
     def close(self) -> None:
-        if self._loading is not None:
-            self._loading.stop()
+        for under_way in (self._loading, self._afterwards):
+            if under_way is not None:
+                under_way.stop()
         self.settings.geometry = self.window.saveGeometry()
         if self.complete:  # it may be closed before
             self._keep_pins()

@@ -40,26 +40,54 @@ LATER = (
 )
 """Each after those that it needs itself, so that no turn loads more than one."""
 
+ROOMS = (
+    "incidentops_gui.asking",
+    "incidentops_gui.plans",
+    "incidentops_gui.incidents",
+    "incidentops_gui.moments",
+    "incidentops_gui.incident_list",
+    "incidentops_gui.trail",
+    "incidentops_gui.trail_table",
+    "incidentops_gui.download",
+    "incidentops_gui.layers",
+    "incidentops_gui.widgets.pane",
+    "incidentops_gui.widgets.steps",
+    "incidentops_gui.widgets.plan",
+    "incidentops_gui.widgets.rows",
+    "incidentops_gui.widgets.timeline",
+    "incidentops_gui.widgets.measures",
+    "incidentops_gui.widgets.incident_rows",
+    "incidentops_gui.widgets.field",
+    "incidentops_gui.widgets.incident_detail",
+    "incidentops_gui.widgets.incidents",
+    "incidentops_gui.widgets.graph",
+    "incidentops_gui.widgets.trail",
+    "incidentops_gui.widgets.rooms",
+)
+"""What the windows beside the main one need, in the same order: loaded when the cards have had their time."""
+
+AFTERWARDS = 500
+"""Milliseconds after the application is ready at which ROOMS are loaded."""
 AT_LATEST = 150
 """Milliseconds after which the work begins even when nothing was painted: a window may be opened out of sight."""
 
 
-def modules() -> Iterator[None]:
-    """Load everything of LATER, one module for each step."""
-    for name in LATER:
+def modules(names: tuple[str, ...] = LATER) -> Iterator[None]:
+    """Load all of them, one module for each step."""
+    for name in names:
         importlib.import_module(name)
         yield
 
 
 class Loading(QObject):
-    """Takes one step in each turn of the event loop, from ``start`` on or after AT_LATEST, and then says ``done``."""
+    """Takes one step in each turn of the event loop, from ``start`` on or after ``wait``, and then says ``done``."""
 
     done = Signal()
 
-    def __init__(self, steps: Iterator[None], parent: QObject | None = None) -> None:
+    def __init__(self, steps: Iterator[None], parent: QObject | None = None, wait: int = AT_LATEST) -> None:
         super().__init__(parent)
         self._steps = steps
-        self._turn = QTimer(self, singleShot=True, interval=AT_LATEST)
+        self._turn = QTimer(self, singleShot=True, interval=wait)
         self._turn.timeout.connect(self._step)
         self._turn.start()
 

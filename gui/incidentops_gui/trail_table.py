@@ -107,14 +107,16 @@ class TrailTable(QAbstractTableModel):
 
 def cell(row: Row, column: int) -> str:
     """The text of one cell."""
-    texts = {
+    if column == WHEN:
+        return moments.day_and_clock(row.at, time.time())
+    if column == ABOUT:
+        return trail.said(row)
+    plain = {
         SEQ: str(row.seq),
-        WHEN: moments.day_and_clock(row.at, time.time()),
         WHO: row.user,
         WHAT: row.action,
         SERVICE: row.service,
         OUTCOME: row.outcome or row.phase,
-        ABOUT: trail.said(row),
         INCIDENT: row.incident,
     }
-    return texts[column]
+    return plain[column]

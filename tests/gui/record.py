@@ -187,7 +187,7 @@ class Recorder:
             self.window.session.commands.act(name, "stop")
         self.until(lambda: self.state("rabbitmq") == self.state("worker") == "unresponsive" and not self._pending())
         room = self.window.rooms.plan()
-        self.until(lambda: len(room.steps.cards) == 4)
+        self.until(lambda: len(room.steps.cards) == 4 and room.settled)
         room.resize(720, 660)
         room.steps.cards[1].toggle.setChecked(True)
         self.grab("plan", room)
@@ -200,6 +200,7 @@ class Recorder:
     def step_incidents(self) -> None:
         """One incident from its beginning to its end, and one that is open."""
         room = self.window.rooms.incidents()
+        self.until(lambda: room.built)
         store = self.shown.session.store
         self._kill("rabbitmq-server.service")
         self.until(lambda: self.state("worker") == "unresponsive")
@@ -224,7 +225,7 @@ class Recorder:
         self._kill("rabbitmq-server.service")
         self.until(lambda: self.state("worker") == "unresponsive")
         room = self.window.rooms.graph()
-        self.wait(0.3)
+        self.until(lambda: room.settled and room.canvas.nodes)
         room.canvas.nodes["rabbitmq"].setFocus()
         self.grab("graph", room)
 

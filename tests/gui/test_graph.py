@@ -39,7 +39,7 @@ def test_layers_follow_the_dependencies_and_do_not_tangle() -> None:
 
 def show(desk: Desk) -> GraphWindow:
     room = desk.window.rooms.graph()
-    desk.until(lambda: room.has_body and "worker" in room.canvas.nodes)
+    desk.until(lambda: room.settled and "worker" in room.canvas.nodes)
     return room
 
 
@@ -90,4 +90,5 @@ def test_a_click_opens_the_services_window(desk: Desk, agent: FakeAgent) -> None
 def test_without_services_it_says_so(desk: Desk, agent: FakeAgent) -> None:
     agent.close()
     desk.open()
-    assert desk.window.rooms.graph().told.title.text() == "No services"
+    room = desk.window.rooms.graph()
+    desk.until(lambda: room.told.title.text() == "No services")

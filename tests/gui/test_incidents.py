@@ -34,7 +34,7 @@ def troubled(agent: FakeAgent) -> FakeAgent:
 
 def show(desk: Desk) -> IncidentsWindow:
     room = desk.window.rooms.incidents()
-    desk.until(lambda: room.has_body or not room.told.title.text().startswith("Reading"))
+    desk.until(lambda: room.settled and (room.has_body or not room.told.title.text().startswith("Reading")))
     return room
 
 
@@ -66,15 +66,29 @@ def test_open_ones_come_first_and_the_first_is_shown_in_full(desk: Desk, trouble
     desk.until(lambda: not desk.window.findChildren(IncidentsWindow))
 
 
+def test_the_frame_is_there_before_its_parts_and_may_be_closed_before_them(desk: Desk, troubled: FakeAgent) -> None:
+    rooms = desk.live().window.rooms
+    first = rooms.incidents(OPEN)
+    assert first.isVisible()
+    assert not first.built
+    assert first.told.title.text() == "Reading the incidents…"
+    first.close()
+    desk.until(lambda: not desk.window.findChildren(IncidentsWindow))
+    second = rooms.incidents("c27ad01e")
+    desk.until(lambda: second.settled and second.has_body)
+    assert second.detail.incident is not None
+    assert second.detail.incident.id == "c27ad01e", "what was wanted before it was there"
+
+
 def test_the_filters_sift_by_state_and_service(desk: Desk, troubled: FakeAgent) -> None:
     room = show(desk.live())
     room.state_filter.setCurrentIndex(room.state_filter.findData("closed"))
-    assert roots(room) == ["redis"]
+    desk.until(lambda: roots(room) == ["redis"])
     room.state_filter.setCurrentIndex(0)
     room.service_filter.setCurrentIndex(room.service_filter.findData("worker"))
-    assert roots(room) == ["rabbitmq", "postgres"]
+    desk.until(lambda: roots(room) == ["rabbitmq", "postgres"])
     room.state_filter.setCurrentIndex(room.state_filter.findData("closed"))
-    assert room.empty.isVisible()
+    desk.until(room.empty.isVisible)
     assert not room.detail.isVisible()
 
 
@@ -110,7 +124,7 @@ def test_acknowledge_sends_the_note_once_and_shows_whose_it_is(desk: Desk, troub
     assert len(request.headers["idempotency-key"]) == 32
     assert "acknowledged by carol: on it" in detail.facts.text()
     assert not detail.acknowledge.isVisible()
-    assert "acknowledged by carol" in str(room.model.index(0).data(Qt.ItemDataRole.AccessibleTextRole))
+    desk.until(lambda: "acknowledged by carol" in str(room.model.index(0).data(Qt.ItemDataRole.AccessibleTextRole)))
 
 
 def test_an_acknowledgement_that_is_refused_or_lost_says_so(desk: Desk, troubled: FakeAgent) -> None:
@@ -154,6 +168,7 @@ def test_the_badge_of_a_card_opens_its_incident(desk: Desk, troubled: FakeAgent)
     desk.until(lambda: badge.kind == "danger")
     desk.click(badge)
     (room,) = desk.window.findChildren(IncidentsWindow)
+    desk.until(lambda: room.built)
     desk.until(lambda: room.detail.incident is not None and room.detail.incident.id == OPEN)
     desk.until(lambda: troubled.readers)
     troubled.change("worker", status="up", state="healthy", incident=None)

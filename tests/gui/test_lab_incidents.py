@@ -177,6 +177,7 @@ def test_an_incident_appears_is_acknowledged_and_recovers(lab_desk: Desk, lab: L
 
 def test_the_graph_follows(lab_desk: Desk, lab: Lab) -> None:
     room = lab_desk.window.rooms.graph()
+    lab_desk.until(lambda: room.settled and room.canvas.nodes)
     assert lab.post("/stop/redis").status == 200
     lab_desk.until(lambda: room.canvas.nodes["redis"].look.shape == "square")
     assert room.canvas.nodes["worker"].y() > room.canvas.nodes["redis"].y()

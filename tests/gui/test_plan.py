@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -23,6 +24,7 @@ def show(desk: Desk) -> PlanWindow:
     desk.click(desk.window.remedy.plan)
     (made,) = desk.window.findChildren(PlanWindow)
     desk.until(lambda: made.has_body or made.told.retry.isVisible() or made.told.title.text() != "Reading the plan…")
+    desk.until(lambda: made.settled)
     return made
 
 
@@ -157,6 +159,7 @@ def test_partial_is_said_clearly_and_the_popup_leads_to_the_steps(desk: Desk, ag
     (popup,) = desk.window.findChildren(Popup)
     popup.planned.emit()
     (room,) = desk.window.findChildren(PlanWindow)
+    desk.until(lambda: room.settled)
     assert room.status.text() == "Not everything could be recovered."
     assert "Skipped: its unit is masked" in room.steps.cards[1].accessibleName()
 
@@ -187,6 +190,28 @@ def test_what_came_back_by_itself_is_no_failure(
     shown = desk.session.store.state.remediation_note
     assert shown is not None
     assert shown.text == note
+
+
+def test_a_long_plan_is_whole_and_in_order_and_has_room_for_what_unfolds(desk: Desk, planned: FakeAgent) -> None:
+    first = answer("plan")["steps"][0]
+    steps = [{**first, "service": f"unit{number:02}", "level": number // 20} for number in range(50)]
+    planned.answers["GET /remediate/plan"] = (200, {**answer("plan"), "steps": steps})
+    room = show(desk.live())
+    cards = room.steps.cards
+    assert [card.step.service for card in cards] == [step["service"] for step in steps]
+    for size in ((680, 600), (420, 500)):
+        room.resize(*size)
+        desk.until(lambda: room.settled and cards[0].width() <= room.steps.viewport().width())
+        for upper, lower in pairwise(cards):
+            assert upper.geometry().bottom() < lower.y()
+        canvas = cards[0].parentWidget()
+        assert canvas is not None
+        assert canvas.height() == cards[-1].geometry().bottom() + 1
+    before = cards[1].y()
+    desk.click(cards[0].toggle)
+    desk.until(lambda: room.settled and cards[1].y() > before)
+    assert cards[0].evidence.isVisible()
+    assert cards[0].geometry().bottom() < before + cards[0].height()
 
 
 def test_a_window_that_was_closed_and_opened_again_at_once_is_a_new_one(desk: Desk, planned: FakeAgent) -> None:

@@ -31,7 +31,7 @@ def kept(agent: FakeAgent) -> FakeAgent:
 
 def show(desk: Desk, incident: str = "") -> TrailWindow:
     room = desk.window.rooms.trail(incident)
-    desk.until(lambda: room.has_body or not room.told.title.text().startswith("Reading"))
+    desk.until(lambda: room.settled and (room.has_body or not room.told.title.text().startswith("Reading")))
     return room
 
 
@@ -120,6 +120,7 @@ def test_an_incident_is_a_link_and_has_its_rows(desk: Desk, kept: FakeAgent) -> 
     assert kept.asked("/audit")[-1].path.endswith("incident=5f1c09ab")
     room.view.activated.emit(room.table.index(2, INCIDENT))
     (other,) = desk.window.findChildren(IncidentsWindow)
+    desk.until(lambda: other.built)
     desk.until(lambda: other.detail.incident is not None and other.detail.incident.id == "c27ad01e")
     desk.click(other.detail.trail)
     desk.until(lambda: kept.asked("/audit")[-1].path.endswith("incident=c27ad01e"))

@@ -233,6 +233,20 @@ def test_the_first_painting_waits_for_nothing_that_it_does_not_need(tmp_path: Pa
     assert {name for name in loading.LATER if name != "json"} <= set(said["ready"])
 
 
+def test_what_is_loaded_afterwards_is_all_that_the_other_windows_need() -> None:
+    program = """
+import sys
+from incidentops_gui import loading
+for name in (*loading.LATER, *loading.ROOMS):
+    before = set(sys.modules)
+    __import__(name)
+    ours = {one for one in set(sys.modules) - before if one.startswith("incidentops_gui.")}
+    assert not ours - {name, "incidentops_gui.widgets"} or name in loading.LATER, (name, ours)
+"""
+    environment = {**os.environ, "PYTHONPATH": str(Path(incidentops_gui.__file__).parents[1])}
+    subprocess.run([sys.executable, "-c", program], env=environment, check=True, timeout=30)
+
+
 FIRST = ("app", "hosts", "instance", "loading", "settings", "theme", "widgets", "widgets.skeleton", "widgets.window")
 
 

@@ -4,25 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt
+from PySide6.QtCore import QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QPainter, QStandardItem, QStandardItemModel
-from PySide6.QtWidgets import QListView, QStyledItemDelegate, QStyleOptionViewItem, QWidget
+from PySide6.QtWidgets import QListView, QStyleOptionViewItem, QWidget
 
 from .. import chaos, theme, wording
 from ..translate import tr
 from . import led, paint
-from .rows import highlight
+from .rows import Index, RowDelegate
 
 if TYPE_CHECKING:
     from ..chaos import Step
 
-Index = QModelIndex | QPersistentModelIndex
 STEP = Qt.ItemDataRole.UserRole
 MIDDLE = int(Qt.AlignmentFlag.AlignVCenter)
 RIGHT = MIDDLE | int(Qt.AlignmentFlag.AlignRight)
 
 
-class StepDelegate(QStyledItemDelegate):
+class StepDelegate(RowDelegate):
     """One line: a shape, when, what, and at the right what became of it."""
 
     def sizeHint(self, option: QStyleOptionViewItem, _index: Index) -> QSize:  # noqa: N802 (Qt's name)
@@ -34,7 +33,7 @@ class StepDelegate(QStyledItemDelegate):
         shape, role, word = chaos.outcome(step.outcome)
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        highlight(painter, option, QRectF(option.rect).adjusted(2, 0, -2, 0))
+        self.highlight(painter, index, QRectF(option.rect).adjusted(2, 0, -2, 0))
         box = QRect(option.rect).adjusted(10, 0, -10, 0)
         sign = QRectF(box.left(), box.center().y() - 6, 13, 13)
         led.draw(painter, shape, sign, tokens.colour(role), bool(step.outcome))

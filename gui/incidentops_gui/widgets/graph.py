@@ -10,10 +10,13 @@ from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from .. import layers, theme, wording
 from ..translate import tr
+from ..turns import Slice
 from . import led, paint
 from .pane import Pane
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from PySide6.QtGui import QResizeEvent
 
     from ..reducer import Changes
@@ -30,6 +33,8 @@ STEPS = {
     Qt.Key.Key_Up: (0, -1),
     Qt.Key.Key_Down: (0, 1),
 }
+PAINTING = 0.0004
+"""Seconds that the painting of a node takes, in the same turn of the event loop."""
 MIDDLE = int(Qt.AlignmentFlag.AlignVCenter)
 
 
@@ -46,6 +51,7 @@ class Node(QWidget):
         self.look = led.LOOKS["unknown"]
         self.live = False
         self.mark = ""
+        self._seen = ""
         self.setFixedSize(NODE)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
@@ -55,8 +61,10 @@ class Node(QWidget):
     def role(self) -> str:
         return self.look.role if self.live else "muted"
 
-    def show_state(self, state: State) -> None:
+    def show_state(self, state: State, needed: Sequence[str]) -> None:
+        """Take what is known of the service; ``needed``: who needs it."""
         service = state.cards[self.name].service
+        before = self._seen
         one = state.incident_of(self.name)
         self.mark = ""
         if service.incident and (one is None or one.open):
@@ -74,12 +82,13 @@ class Node(QWidget):
             said.append(tr("part of incident {id}").format(id=service.incident))
         if service.depends_on:
             said.append(tr("needs {names}").format(names=wording.listed(service.depends_on)))
-        needed = state.dependants(self.name)
         if needed:
             said.append(tr("needed by {names}").format(names=wording.listed(needed)))
-        self.setAccessibleName("; ".join(said))
-        self.setToolTip(wording.tip("\n".join(said)))
-        self.update()
+        self._seen = "\n".join(said)
+        if self._seen != before:
+            self.setAccessibleName("; ".join(said))
+            self.setToolTip(wording.tip(self._seen))
+            self.update()
 
     def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802 (Qt's name)
         painter = QPainter(self)
@@ -149,6 +158,8 @@ class Canvas(QWidget):
         self.nodes: dict[str, Node] = {}
         self.layers: list[list[str]] = []
         self._needs: dict[str, tuple[str, ...]] = {}
+        self._above: dict[str, tuple[str, ...]] = {}
+        """Who needs it, for each service that was asked about."""
         self._down: frozenset[str] = frozenset()
         self.setAccessibleName(tr("Dependencies"))
 
@@ -156,14 +167,36 @@ class Canvas(QWidget):
         needs = {name: card.service.depends_on for name, card in sorted(state.cards.items())}
         if needs != self._needs:
             self._rebuild(needs)
+            self.update()
         for node in self.nodes.values():
-            node.show_state(state)
-        down = (name for name, card in state.cards.items() if not card.service.up and state.is_live(name))
-        self._down = frozenset(down)
-        self.update()
+            if not node.isHidden():
+                node.show_state(state, self._needed_by(state, node.name))
+        down = frozenset(name for name, card in state.cards.items() if not card.service.up and state.is_live(name))
+        if down != self._down:
+            self._down = down
+            self.update()
+
+    def show_some(self, state: State) -> bool:
+        """Show nodes that are not seen yet, for a slice of time; whether there are more of them."""
+        now = Slice()
+        for node in self.nodes.values():
+            if not node.isHidden() or node.name not in state.cards:
+                continue
+            if now.over:
+                return True
+            node.show_state(state, self._needed_by(state, node.name))
+            node.show()
+            now.spend(PAINTING)
+        return False
+
+    def _needed_by(self, state: State, name: str) -> tuple[str, ...]:
+        if name not in self._above:
+            self._above[name] = state.dependants(name)
+        return self._above[name]
 
     def _rebuild(self, needs: dict[str, tuple[str, ...]]) -> None:
         self._needs = needs
+        self._above.clear()
         self.layers = layers.layers(needs)
         for name in set(self.nodes) - set(needs):
             self.nodes.pop(name).deleteLater()
@@ -174,7 +207,7 @@ class Canvas(QWidget):
                     node = Node(name, self)
                     node.opened.connect(self.opened)
                     node.stepped.connect(self.step)
-                    node.show()
+                    node.hide()  # until it has been told the state
                     self.nodes[name] = node
                 if before is not None:
                     self.setTabOrder(before, self.nodes[name])
@@ -206,13 +239,15 @@ class Canvas(QWidget):
         """Put the focus on a neighbour."""
         self.nodes[layers.neighbour(self.layers, name, dx, dy)].setFocus(Qt.FocusReason.OtherFocusReason)
 
-    def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         tokens = theme.current()
         lines = [(one, name) for name, needed in self._needs.items() for one in needed if one in self.nodes]
         for one, name in sorted(lines, key=lambda line: line[0] in self._down):  # broken ones on top
-            self._line(painter, tokens, self.nodes[one], self.nodes[name])
+            upper, lower = self.nodes[one], self.nodes[name]
+            if upper.geometry().united(lower.geometry()).intersects(event.rect()):
+                self._line(painter, tokens, upper, lower)
 
     def _line(self, painter: QPainter, tokens: theme.Tokens, upper: Node, lower: Node) -> None:
         """From what is needed down to what needs it; red and thick where the need is not met."""
@@ -245,7 +280,7 @@ class GraphWindow(Pane):
         self._session = session
         self.canvas = Canvas()
         self.canvas.opened.connect(self.opened)
-        area = QScrollArea(self)
+        area = QScrollArea(self.body)
         area.setWidget(self.canvas)
         area.setWidgetResizable(True)
         area.setFrameShape(QFrame.Shape.NoFrame)
@@ -256,6 +291,7 @@ class GraphWindow(Pane):
         self.resize(MOST)
         self.reread.connect(session.commands.refresh)
         self.recolour()
+        self.begin(iter((None,)))  # the frame is painted first
 
     def show_state(self, state: State, _changes: Changes | None = None) -> None:
         self.show_connection(state)
@@ -265,9 +301,14 @@ class GraphWindow(Pane):
         self.about.setText(tr("What is needed stands above what needs it"))
         fresh = not self.canvas.nodes
         self.canvas.show_state(state)
-        self.show_body()
         if fresh:
             self.resize((self.canvas.minimumSize() + ROOM).boundedTo(MOST).expandedTo(LEAST))
+        self.show_body()
+        self.turns.soon(self._show_some)
+
+    def _show_some(self) -> None:
+        if self.canvas.show_some(self._session.store.state):
+            self.turns.soon(self._show_some)
 
     def show_times(self, _state: State) -> None:
         """Nothing here changes with the time alone."""

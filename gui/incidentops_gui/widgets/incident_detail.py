@@ -66,7 +66,7 @@ class IncidentDetail(QWidget):
 
     def _build(self) -> None:
         self.list.setModel(self.moments)
-        self.list.setItemDelegate(MomentDelegate(self))
+        self.list.setItemDelegate(MomentDelegate(self.list))
         self.list.setFrameShape(QFrame.Shape.NoFrame)
         self.list.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.list.setAccessibleName(tr("Timeline as a list"))

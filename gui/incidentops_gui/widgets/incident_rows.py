@@ -5,26 +5,26 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt
+from PySide6.QtCore import QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QPainter
-from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem
 
 from .. import moments, theme, wording
 from ..incident_list import VALUE
 from ..translate import tr
 from . import led, paint
-from .rows import highlight
+from .rows import Index, RowDelegate
 
 if TYPE_CHECKING:
+    from PySide6.QtWidgets import QStyleOptionViewItem
+
     from ..incidents import Incident, Moment
 
-Index = QModelIndex | QPersistentModelIndex
 LOOKS = {"open": ("cross", "bad"), "recovered": ("half", "warn"), "closed": ("disc", "good")}
 MIDDLE = int(Qt.AlignmentFlag.AlignVCenter)
 RIGHT = MIDDLE | int(Qt.AlignmentFlag.AlignRight)
 
 
-class IncidentDelegate(QStyledItemDelegate):
+class IncidentDelegate(RowDelegate):
     """Three lines: state, root and how old; the cause; the measures and who has acknowledged it."""
 
     def sizeHint(self, option: QStyleOptionViewItem, _index: Index) -> QSize:  # noqa: N802 (Qt's name)
@@ -36,7 +36,7 @@ class IncidentDelegate(QStyledItemDelegate):
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         box = QRectF(option.rect).adjusted(3, 2, -3, -2)
-        highlight(painter, option, box)
+        self.highlight(painter, index, box)
         shape, role = LOOKS.get(one.state, ("question", "muted"))
         height = option.fontMetrics.height() + 3
         led.draw(painter, shape, QRectF(box.left() + 9, box.top() + 9, 14, 14), tokens.colour(role), True)
@@ -76,7 +76,7 @@ def last_line(one: Incident) -> str:
     return " · ".join(parts)
 
 
-class MomentDelegate(QStyledItemDelegate):
+class MomentDelegate(RowDelegate):
     """One line: when, what, which service and what about it, and who says so."""
 
     def sizeHint(self, option: QStyleOptionViewItem, _index: Index) -> QSize:  # noqa: N802
@@ -86,7 +86,7 @@ class MomentDelegate(QStyledItemDelegate):
         one: Moment = index.data(VALUE)
         tokens = theme.current()
         painter.save()
-        highlight(painter, option, QRectF(option.rect).adjusted(2, 0, -2, 0))
+        self.highlight(painter, index, QRectF(option.rect).adjusted(2, 0, -2, 0))
         box = QRect(option.rect).adjusted(10, 0, -10, 0)
         plain, bold = paint.font(option.font, 0.92), paint.font(option.font, 0.92, bold=True)
         painter.setFont(plain)

@@ -29,6 +29,8 @@ from .pane import Pane
 from .text import ink, label
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ..answers import Problem
     from ..incidents import Incident, Statistics
     from ..reducer import Changes
@@ -54,24 +56,37 @@ class IncidentsWindow(Pane):
         self._known: dict[str, Incident] = {}
         self._wanted = ""
         self._last = ""
-        self.measures = MeasuresStrip(self)
-        self.state_filter = QComboBox(self)
-        self.service_filter = QComboBox(self)
-        self.period = QComboBox(self)
+        self._statistics: Statistics | None = None
         self.model = IncidentList(self)
-        self.view = QListView(self)
-        self.older = Button(tr("&Older ones"), "quiet", self)
-        self.empty = label(self, 1.0)
-        self.detail = IncidentDetail(session, self)
         self._settle = QTimer(self, singleShot=True, interval=SETTLE)
         self._settle.timeout.connect(self._read_measures)
-        self._build_filters()
-        self._build()
         self.resize(1100, 740)
+        self.tell(tr("Reading the incidents…"))
+        self.recolour()
+        self.begin(self._steps())
+
+    def _steps(self) -> Iterator[None]:
+        """Make the parts, in steps between which the event loop may turn."""
+        yield  # the frame is painted
+        self._build_filters()
+        yield
+        self._build_list()
+        yield
+        self.detail = IncidentDetail(self._session, self.body)
+        self.detail.changed.connect(self._on_acknowledged)
+        self.detail.trailed.connect(self.trailed)
+        yield
+        self.measures = MeasuresStrip(self.body)
+        self._build()
+        yield
         self.reread.connect(self.read)
         self.recolour()
+        self.read()
 
     def _build_filters(self) -> None:
+        self.state_filter = QComboBox(self.body)
+        self.service_filter = QComboBox(self.body)
+        self.period = QComboBox(self)
         self.state_filter.setAccessibleName(tr("State"))
         states = {"": tr("All states"), "open": tr("Open"), "recovered": tr("Recovered"), "closed": tr("Closed")}
         for word, text in states.items():
@@ -90,9 +105,12 @@ class IncidentsWindow(Pane):
         for box in (self.state_filter, self.service_filter, self.period):
             box.setMinimumHeight(box.fontMetrics().height() + 12)
 
-    def _build(self) -> None:
+    def _build_list(self) -> None:
+        self.view = QListView(self.body)
+        self.older = Button(tr("&Older ones"), "quiet", self.body)
+        self.empty = label(self.body, 1.0)
         self.view.setModel(self.model)
-        self.view.setItemDelegate(IncidentDelegate(self))
+        self.view.setItemDelegate(IncidentDelegate(self.view))
         self.view.setFrameShape(QFrame.Shape.NoFrame)
         self.view.setMouseTracking(True)
         self.view.setUniformItemSizes(True)
@@ -104,9 +122,10 @@ class IncidentsWindow(Pane):
         self.empty.setWordWrap(True)
         self.empty.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         self.older.clicked.connect(self._read_older)
-        self.detail.changed.connect(self._on_acknowledged)
-        self.detail.trailed.connect(self.trailed)
-        left = QWidget(self)
+
+    def _build(self) -> None:
+        """Put the parts in their places."""
+        left = QWidget(self.body)
         filters = QHBoxLayout()
         filters.addWidget(self.state_filter, 1)
         filters.addWidget(self.service_filter, 1)
@@ -116,7 +135,7 @@ class IncidentsWindow(Pane):
         column.addWidget(self.empty)
         column.addWidget(self.view, 1)
         column.addWidget(self.older)
-        split = QSplitter(Qt.Orientation.Horizontal, self)
+        split = QSplitter(Qt.Orientation.Horizontal, self.body)
         split.setChildrenCollapsible(False)
         split.addWidget(left)
         split.addWidget(self.detail)
@@ -161,34 +180,49 @@ class IncidentsWindow(Pane):
         self._measuring.get(path, incidents.statistics, self._on_measures, lambda _problem: self._on_measures(None))
 
     def _on_measures(self, found: Statistics | None) -> None:
-        self.measures.show_statistics(found)
+        self._statistics = found
+        self.turns.soon(self._show_measures)
+
+    def _show_measures(self) -> None:
+        self.measures.show_statistics(self._statistics)
 
     # -- showing
 
     def want(self, name: str) -> None:
         """Choose this incident as soon as it is there."""
         self._wanted = name
-        self._choose()
+        if self.built:
+            self._choose()
 
     def _show(self) -> None:
-        services = sorted({name for one in self._known.values() for name in (one.root, *one.services)})
-        if [self.service_filter.itemData(row) for row in range(1, self.service_filter.count())] != services:
-            self._fill_services(services)
-        found = incidents.listed(
-            self._known.values(), str(self.state_filter.currentData()), str(self.service_filter.currentData())
-        )
+        """The list, then the chosen one, then the rest: a turn for each, since each is painted in it too."""
+        self.turns.soon(self._show_list)
+        self.turns.soon(self._show_filters)
+
+    def _show_list(self) -> None:
+        if self._known:
+            self.show_body()
+        else:
+            self.tell(tr("No incidents"), tr("Nothing has left healthy since the agent keeps a record."), "good")
+        found = self._found()
         current = self.model.at(self.view.currentIndex().row())
         at = self.view.verticalScrollBar().value()
         self.model.show_all(found)
         self.view.verticalScrollBar().setValue(at)
         if not self._wanted and current is not None:
             self._wanted = current.id
-        self._choose()
         self._show_about(found)
-        if self._known:
-            self.show_body()
-        else:
-            self.tell(tr("No incidents"), tr("Nothing has left healthy since the agent keeps a record."), "good")
+        self.turns.soon(self._choose)
+
+    def _found(self) -> list[Incident]:
+        """Those that fit the filters."""
+        state, service = str(self.state_filter.currentData()), str(self.service_filter.currentData())
+        return incidents.listed(self._known.values(), state, service)
+
+    def _show_filters(self) -> None:
+        services = sorted({name for one in self._known.values() for name in (one.root, *one.services)})
+        if [self.service_filter.itemData(row) for row in range(1, self.service_filter.count())] != services:
+            self._fill_services(services)
 
     def _show_about(self, found: list[Incident]) -> None:
         still = sum(one.open for one in self._known.values())
@@ -255,5 +289,7 @@ class IncidentsWindow(Pane):
 
     def recolour(self) -> None:
         super().recolour()
+        if self.body.layout() is None:
+            return  # its parts are still to be made
         ink(self.empty, "muted")
         self.detail.recolour()

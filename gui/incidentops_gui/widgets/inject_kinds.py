@@ -4,27 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QPainter, QStandardItem, QStandardItemModel
-from PySide6.QtWidgets import QListView, QStyledItemDelegate, QStyleOptionViewItem, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QListView, QStyleOptionViewItem, QVBoxLayout, QWidget
 
 from .. import theme, wording
 from ..translate import tr
 from . import fault_line, paint
 from .box import Box
 from .field import Field
-from .rows import highlight
+from .rows import Index, RowDelegate
 from .text import ink, label
 
 if TYPE_CHECKING:
     from ..faults import Catalogue, Kind
 
-Index = QModelIndex | QPersistentModelIndex
 KIND, REASON = Qt.ItemDataRole.UserRole, Qt.ItemDataRole.UserRole + 1
 MIDDLE = int(Qt.AlignmentFlag.AlignVCenter)
 
 
-class KindDelegate(QStyledItemDelegate):
+class KindDelegate(RowDelegate):
     """Two lines: title and name; what it does, or why it is not to be had here."""
 
     def sizeHint(self, option: QStyleOptionViewItem, _index: Index) -> QSize:  # noqa: N802 (Qt's name)
@@ -37,7 +36,7 @@ class KindDelegate(QStyledItemDelegate):
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         box = QRectF(option.rect).adjusted(3, 1, -3, -1)
-        highlight(painter, option, box)
+        self.highlight(painter, index, box)
         sign = QRectF(box.left() + 10, box.top() + 9, 10, 13)
         colour = tokens.colour("muted" if reason else "warn")
         if reason:

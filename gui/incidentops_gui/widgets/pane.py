@@ -10,11 +10,14 @@ from PySide6.QtWidgets import QHBoxLayout, QStackedLayout, QVBoxLayout, QWidget
 
 from .. import theme, wording
 from ..translate import tr
+from ..turns import Turns
 from . import paint
 from .button import Button
 from .text import ink, label
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ..answers import Problem
     from ..state import State
 
@@ -95,16 +98,20 @@ class Told(QWidget):
 class Pane(QWidget):
     """A window of its own that goes by Esc. ``body`` is shown by ``show_body``, a page instead of it by ``tell``.
 
-    ``reread`` (F5, Ctrl+R, Try again) asks for everything anew.
+    ``reread`` (F5, Ctrl+R, Try again) asks for everything anew. What takes long to make is made by ``begin`` while the
+    frame is on the screen already; ``ready`` is emitted when it is there. ``turns`` are for what else takes long.
     """
 
     reread = Signal()
+    ready = Signal()
 
     def __init__(self, title: str, parent: QWidget) -> None:
         super().__init__(parent, Qt.WindowType.Window)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle(f"{title} — IncidentOps")
         self.over = False
+        self.built = True
+        self.turns = Turns(self)
         self.heading = label(self, 1.3, bold=True)
         self.heading.setText(title)
         self.about = label(self, 0.95)
@@ -130,6 +137,24 @@ class Pane(QWidget):
         for keys in ("F5", "Ctrl+R"):
             QShortcut(QKeySequence(keys), self, self.reread.emit)
         QShortcut(QKeySequence("Esc"), self, self.close)
+
+    def begin(self, steps: Iterator[None]) -> None:
+        """Make the content: a step in each turn of the event loop, once the frame is shown."""
+        self.built = False
+
+        def step() -> None:
+            for _ in steps:
+                self.turns.soon(step)
+                return
+            self.built = True
+            self.ready.emit()
+
+        self.turns.soon(step)
+
+    @property
+    def settled(self) -> bool:
+        """Whether everything that is known is on the screen."""
+        return self.built and not self.turns.busy
 
     @property
     def has_body(self) -> bool:

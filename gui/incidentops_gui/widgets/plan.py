@@ -38,7 +38,7 @@ class PlanWindow(Pane):
         self.outdated = Strip("warn", tr("Read it anew"), self)
         self.outdated.pressed.connect(self.read)
         self.changed = Strip("warn", "", self)
-        self.steps = Steps(self)
+        self.steps = Steps(self.turns, self)
         self.status = label(self, 0.96)
         self.status.setWordWrap(True)
         self.cancel = Button(tr("&Cancel"), "plain", self)

@@ -67,7 +67,9 @@ class Rooms(QObject):
             number = self._opened
             room.destroyed.connect(lambda *_: self._forget(key, number))
             self._open[key], self._numbers[key] = room, number
-            room.show_state(self._session.store.state)
+            room.ready.connect(lambda: room.show_state(self._session.store.state))
+            if room.built:
+                room.show_state(self._session.store.state)
             self._tick.start()
         room.show()
         room.raise_()
@@ -148,7 +150,6 @@ class Rooms(QObject):
         def make() -> IncidentsWindow:
             made = IncidentsWindow(self._session, self._window)
             made.trailed.connect(self.trail)
-            made.read()
             return made
 
         room: IncidentsWindow = self._room("incidents", make)
@@ -187,11 +188,15 @@ class Rooms(QObject):
         self._numbers.clear()
 
     def _on_changes(self, changes: Changes) -> None:
-        for room in list(self._open.values()):
+        for room in self._built():
             room.show_state(self._session.store.state, changes)
 
     def _on_tick(self) -> None:
         if not self._open:
             self._tick.stop()
-        for room in list(self._open.values()):
+        for room in self._built():
             room.show_times(self._session.store.state)
+
+    def _built(self) -> list[Any]:
+        """Those that have all their parts; the others take the state as it is when they have."""
+        return [room for room in self._open.values() if room.built]

@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import (
-    QModelIndex,
-    QPersistentModelIndex,
     QPoint,
     QRect,
     QSize,
@@ -21,8 +19,6 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QListView,
     QPlainTextEdit,
-    QStyle,
-    QStyledItemDelegate,
     QStyleOptionViewItem,
     QTabWidget,
     QVBoxLayout,
@@ -35,6 +31,7 @@ from ..translate import tr
 from .button import Button
 from .field import Field
 from .led import Led
+from .rows import Index, RowDelegate
 from .text import ink, label
 
 if TYPE_CHECKING:
@@ -42,24 +39,22 @@ if TYPE_CHECKING:
     from ..hosts import Target
     from ..state import State
 
-Index = QModelIndex | QPersistentModelIndex
 ERROR, WARNING, NOTICE, DEBUG = 3, 4, 5, 7
 """syslog's numbers."""
 
 
-class LineDelegate(QStyledItemDelegate):
+class LineDelegate(RowDelegate):
     """Time and program muted, the message in the colour of its level, what is searched for underlaid."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, view: QAbstractItemView) -> None:
+        super().__init__(view)
         self.wanted = ""
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
         entry: Entry = index.data(ENTRY)
         tokens = theme.current()
         box = QRect(option.rect)
-        state = option.state
-        if state & QStyle.StateFlag.State_Selected:
+        if self.chosen(index):
             painter.fillRect(box, tokens.colour("hover"))
         font = option.font
         painter.setFont(font)
@@ -144,7 +139,7 @@ class JournalView(QWidget):
         self._build()
 
     def _build(self) -> None:
-        self.delegate = LineDelegate(self)
+        self.delegate = LineDelegate(self.view)
         self.view.setModel(self.filter)
         self.view.setItemDelegate(self.delegate)
         self.view.setUniformItemSizes(True)

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from .. import theme, wording
 from ..translate import marked, tr
+from ..turns import Slice
 from . import led, paint
 from .button import Button
 from .text import ink, label
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+
+    from PySide6.QtGui import QResizeEvent
 
     from ..plans import Plan, Step
+    from ..turns import Turns
 
 CAUSES = {
     "stopped": marked("stopped"),
@@ -47,6 +51,9 @@ OUTCOMES = {
     "failed": ("cross", "bad", marked("failed")),
     "skipped": ("dashed", "warn", marked("skipped")),
 }
+GAP = 8
+PAINTING = 0.001
+"""Seconds that the painting of a card takes; it comes in the same turn of the event loop."""
 PASSIVE = ("skip", "wait", "none")
 """Actions that do nothing to the service."""
 
@@ -109,7 +116,9 @@ class Pill(QLabel):
 
 
 class StepCard(QFrame):
-    """One step."""
+    """One step. ``resized``: it needs another height."""
+
+    resized = Signal()
 
     def __init__(self, step: Step, title: str, done: bool, parent: QWidget) -> None:
         super().__init__(parent)
@@ -186,6 +195,14 @@ class StepCard(QFrame):
         arrow = "▾" if on else "▸"
         self.toggle.setText(f"{arrow} {tr('Evidence ({n})').format(n=len(self.step.evidence))}")
         self.evidence.setVisible(on)
+        self.resized.emit()
+
+    def needed(self, width: int) -> int:
+        """Pixels that it needs at this width."""
+        layout = self.layout()
+        assert layout is not None
+        layout.activate()
+        return layout.totalHeightForWidth(width)
 
     def recolour(self) -> None:
         for widget, role in self._inks:
@@ -212,23 +229,74 @@ def outcome_line(step: Step) -> str:
 
 
 class Steps(QScrollArea):
-    """All of a plan, in the order in which it is done."""
+    """All of a plan, in the order in which it is done; as many steps in a turn of the event loop as fit into it."""
 
-    def __init__(self, parent: QWidget) -> None:
+    def __init__(self, turns: Turns, parent: QWidget) -> None:
         super().__init__(parent)
+        self._turns = turns
+        self._canvas = QWidget(self)
+        self._parts: list[QWidget] = []
+        self._coming: Iterator[QWidget] = iter(())
+        self._placed = self._bottom = 0
+        """How many of the parts have their place, and where the next one begins, pixels."""
         self.cards: list[StepCard] = []
         self._heads: list[QLabel] = []
-        self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setAccessibleName(tr("Steps of the plan"))
 
     def show_plan(self, plan: Plan, titles: Mapping[str, str]) -> None:
         canvas = QWidget()
-        column = QVBoxLayout(canvas)
-        column.setContentsMargins(0, 0, 4, 0)
-        column.setSpacing(8)
-        self.cards, self._heads = [], []
+        # A step more at its end must not paint all the others anew.
+        canvas.setAttribute(Qt.WidgetAttribute.WA_StaticContents)
+        self.cards, self._heads, self._parts = [], [], []
+        self._coming = self._made(plan, titles, canvas)
+        self._canvas = canvas
+        self.setWidget(canvas)
+        self._place_from_top()
+
+    def _place_from_top(self) -> None:
+        self._placed, self._bottom = 0, 0
+        self._turns.forget(self._work)
+        self._work()
+
+    def _work(self) -> None:
+        """Give room to what is made, and make what is to come: from top to bottom, for a slice of time.
+
+        Not with a layout: that looks at all of them again for each one that is added.
+        """
+        now = Slice()
+        while self._placed < len(self._parts) or self._make():
+            self._place(self._parts[self._placed])
+            self._placed += 1
+            now.spend(PAINTING)
+            if now.over:
+                self._turns.soon(self._work)
+                return
+
+    def _make(self) -> bool:
+        """Whether there was one more to make."""
+        part = next(self._coming, None)
+        if part is not None:
+            self._parts.append(part)
+        return part is not None
+
+    def _place(self, part: QWidget) -> None:
+        width = self.viewport().width() - 4
+        height = part.needed(width) if isinstance(part, StepCard) else part.sizeHint().height()
+        part.setGeometry(0, self._bottom, width, height)
+        part.show()
+        self._bottom += height + GAP
+        canvas = self._canvas
+        if self._placed == len(self._parts) - 1 or self._bottom > canvas.height():
+            canvas.resize(self.viewport().width(), self._bottom - GAP)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 (Qt's name)
+        super().resizeEvent(event)
+        self._place_from_top()
+
+    def _made(self, plan: Plan, titles: Mapping[str, str], canvas: QWidget) -> Iterator[QWidget]:
+        """The heads and the cards, from top to bottom, each made when it is its turn."""
         for number, (_level, steps) in enumerate(plan.levels):
             head = label(canvas, 0.86, bold=True)
             together = tr("{n} services at the same time").format(n=len(steps)) if len(steps) > 1 else ""
@@ -236,15 +304,14 @@ class Steps(QScrollArea):
             head.setText("  ·  ".join(part for part in (first, together) if part))
             ink(head, "muted")
             self._heads.append(head)
-            column.addWidget(head)
+            yield head
             for step in steps:
                 title = titles.get(step.service, step.service)
                 named = title if title == step.service else f"{title} ({step.service})"
                 card = StepCard(step, named, plan.done, canvas)
+                card.resized.connect(self._place_from_top)
                 self.cards.append(card)
-                column.addWidget(card)
-        column.addStretch(1)
-        self.setWidget(canvas)
+                yield card
 
     def recolour(self) -> None:
         for head in self._heads:

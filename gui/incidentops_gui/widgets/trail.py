@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRect, Qt, QTimer, Signal
+from PySide6.QtCore import QModelIndex, QRect, Qt, QTimer, Signal
 from PySide6.QtGui import QGuiApplication, QKeySequence, QPainter, QShortcut
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -15,8 +15,6 @@ from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QHeaderView,
-    QStyle,
-    QStyledItemDelegate,
     QStyleOptionViewItem,
     QTableView,
     QVBoxLayout,
@@ -26,45 +24,56 @@ from PySide6.QtWidgets import (
 from .. import theme, trail, wording
 from ..asking import Asking, unknown_route
 from ..download import Download
-from ..trail_table import ABOUT, INCIDENT, OUTCOME, ROW, SEQ, SERVICE, WHAT, WHEN, WHO, TrailTable
+from ..trail_table import ABOUT, INCIDENT, OUTCOME, SEQ, SERVICE, WHAT, WHEN, WHO, TrailTable, cell
 from ..translate import tr
 from .button import Button
 from .field import Field
 from .pane import Pane, Strip
+from .rows import Index, RowDelegate
 from .text import ink, label
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ..answers import Problem
     from ..reducer import Changes
     from ..session import Session
     from ..state import State
     from ..trail import Row, Verdict
 
-Index = QModelIndex | QPersistentModelIndex
 SETTLE = 350
 """Milliseconds after the last key before the filter is asked for, and after an action before its row is."""
 WIDTHS = {SEQ: 58, WHEN: 128, WHO: 96, WHAT: 158, SERVICE: 92, OUTCOME: 84, INCIDENT: 84}
 OUTCOMES = {"ok": "good", "unchanged": "good", "failed": "bad", "refused": "bad", "partial": "bad"}
+LEFT = int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft)
+RIGHT = int(Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight)
+KEPT = 2000
+"""Texts whose cut form is kept."""
 PERIODS = (1, 24, 168)
 """Hours that are offered."""
 
 
-class CellDelegate(QStyledItemDelegate):
+class CellDelegate(RowDelegate):
     """A cell: outcomes in their colour, an incident as a link, the row that does not fit marked."""
 
-    def __init__(self, table: TrailTable, parent: QWidget) -> None:
-        super().__init__(parent)
+    def __init__(self, table: TrailTable, view: QTableView) -> None:
+        super().__init__(view)
         self._table = table
+        self._fitted: dict[tuple[str, int], str] = {}
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        row: Row = index.data(ROW)
-        tokens = theme.current()
-        painter.save()
-        if option.state & QStyle.StateFlag.State_Selected:
-            painter.fillRect(option.rect, tokens.colour("hover"))
+        row = self._table.at(index.row())
+        if row is None:
+            return
+        tokens, area = theme.current(), option.rect
+        if self.chosen(index):
+            painter.fillRect(area, tokens.colour("hover"))
         elif row.seq == self._table.bad:
-            painter.fillRect(option.rect, tokens.colour("bad_soft"))
-        column, text = index.column(), str(index.data())
+            painter.fillRect(area, tokens.colour("bad_soft"))
+        column = index.column()
+        text = cell(row, column)
+        if not text:
+            return
         role = "text" if column in (WHO, WHAT, ABOUT) else "muted"
         if column == OUTCOME:
             role = OUTCOMES.get(row.outcome, "muted")
@@ -72,13 +81,19 @@ class CellDelegate(QStyledItemDelegate):
             role = "accent"
         elif column == SEQ and row.seq == self._table.bad:
             role = "bad"
-        painter.setFont(option.font)
         painter.setPen(tokens.colour(role))
-        box = QRect(option.rect).adjusted(4, 0, -6, 0)
-        text = painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, box.width())
-        right = Qt.AlignmentFlag.AlignRight if column == SEQ else Qt.AlignmentFlag.AlignLeft
-        painter.drawText(box, int(Qt.AlignmentFlag.AlignVCenter | right), text)
-        painter.restore()
+        box = QRect(area).adjusted(4, 0, -6, 0)
+        painter.drawText(box, RIGHT if column == SEQ else LEFT, self._fitting(option, text, box.width()))
+
+    def _fitting(self, option: QStyleOptionViewItem, text: str, room: int) -> str:
+        """The text as it is cut to the room: measured once, since a screen full has some two hundred cells."""
+        known = self._fitted.get((text, room))
+        if known is None:
+            known = option.fontMetrics.elidedText(text, Qt.TextElideMode.ElideRight, room)
+            if len(self._fitted) > KEPT:
+                self._fitted.clear()
+            self._fitted[text, room] = known
+        return known
 
 
 class TrailWindow(Pane):
@@ -111,11 +126,23 @@ class TrailWindow(Pane):
         self._settle.timeout.connect(self._on_filter)
         self._fresh = QTimer(self, singleShot=True, interval=SETTLE)
         self._fresh.timeout.connect(self._read_fresh)
-        self._build_filters()
-        self._build_table()
-        self._build()
         self.resize(1040, 640)
+        self._first = ""
+        self._read: tuple[Row, ...] = ()
+        self.tell(tr("Reading the audit trail…"))
         self.recolour()
+        self.begin(self._steps())
+
+    def _steps(self) -> Iterator[None]:
+        """Make the parts, in steps between which the event loop may turn."""
+        yield  # the frame is painted
+        self._build_filters()
+        yield
+        self._build_table()
+        yield
+        self._build()
+        yield
+        self.want(self._first)
 
     # -- building
 
@@ -139,7 +166,7 @@ class TrailWindow(Pane):
     def _build_table(self) -> None:
         view = self.view
         view.setModel(self.table)
-        view.setItemDelegate(CellDelegate(self.table, self))
+        view.setItemDelegate(CellDelegate(self.table, view))
         view.setFrameShape(QFrame.Shape.NoFrame)
         view.setShowGrid(False)
         view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
@@ -189,6 +216,9 @@ class TrailWindow(Pane):
 
     def want(self, incident: str) -> None:
         """Show what belongs to an incident; without one, everything."""
+        if self.body.layout() is None:
+            self._first = incident  # as soon as there is something to show it in
+            return
         self.incident.setText(incident)
         self._settle.stop()
         self._on_filter()
@@ -215,8 +245,16 @@ class TrailWindow(Pane):
         self._asking.get(self.wanted.page(), trail.rows, self._on_read, self._on_problem)
 
     def _on_read(self, rows: tuple[Row, ...]) -> None:
-        self.table.replace(rows)
         self._whole = len(rows) < trail.PAGE
+        self._read = rows
+        if self.has_body:
+            self._fill()
+        else:  # what is around the rows is painted first: both in one turn take too long
+            self.show_body()
+            self.turns.soon(self._fill)
+
+    def _fill(self) -> None:
+        self.table.replace(self._read)
         self._show()
 
     def _read_older(self) -> None:

@@ -19,6 +19,7 @@ import time
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from . import gui_rooms
 from .figures import Goal, Row, series
 from .http import Connection
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROUNDS, STARTS, IDLE = 300, 10, 30.0
+SETTLED = 1.5
+"""Seconds after which the window has nothing left to load."""
 HERE = Path(__file__).parent.parent
 EMPTY = "empty PySide6 window"
 
@@ -36,6 +39,10 @@ class Feeder:
     def __init__(self, path: Path, services: dict[str, Any], count: int) -> None:
         names = [*services, *(f"unit{number:02}" for number in range(count - len(services)))]
         self.services = {name: copy.deepcopy(services.get(name, services["redis"])) for name in names[:count]}
+        if count > len(services):
+            for name, needed in gui_rooms.needs(names).items():
+                self.services[name]["depends_on"] = needed
+        self._answers = gui_rooms.answers(names)
         self.asked: list[float] = []
         """When each POST had arrived, CLOCK_MONOTONIC in seconds."""
         self._stream: socket.socket | None = None
@@ -67,7 +74,7 @@ class Feeder:
             connection.sendall(head + chunk(event("snapshot", whole)))
             self._stream = connection
             return
-        body: Any = [] if path.startswith("/logs/") else self.services
+        body: Any = [] if path.startswith("/logs/") else self._answers.get(path.partition("?")[0], self.services)
         if request.startswith(b"POST"):
             self.asked.append(arrived)
             body = {"service": "redis", "ping": "ok", "latency_seconds": 0.001, "reason": "", "recorded": True}
@@ -194,6 +201,17 @@ def built(rounds: int) -> Longest:
     return longest
 
 
+def opened(room: str, rounds: int) -> Longest:
+    """The longest turn of the event loop while a window beside the main one opens first, until all of it is shown."""
+    longest = Longest()
+    for _ in range(rounds):
+        with fed(room, 50) as (_, child):
+            time.sleep(SETTLED)
+            tell(child, "open")
+            longest.add(said(child))
+    return longest
+
+
 class Longest:
     """The longest turns of the event loop, ms: by the clock, and beside it what of that was our own work."""
 
@@ -262,6 +280,7 @@ def measure(scale: float) -> list[Row]:
     starts = started(max(int(STARTS * scale), 3))
     whole, longest = coalesced(max(rounds // 10, 5))
     made = built(max(int(STARTS * scale), 3))
+    rooms = {about: opened(room, max(int(STARTS * scale), 3)) for room, about in gui_rooms.ROOMS.items()}
     empty = series(EMPTY, [held("empty", 0)])
     bare = series("one QLocalSocket, one QLabel", painted(rounds, "bare"))
     return [
@@ -270,6 +289,7 @@ def measure(scale: float) -> list[Row]:
         Row("100 updates of 50 cards, painted", "ms", series("ours", whole)),
         longest.row("longest turn of the event loop meanwhile"),
         made.row("longest turn while 50 cards are made"),
+        *(turns.row(f"longest turn while {about} open first") for about, turns in rooms.items()),
         Row(
             "start to first paint",
             "ms",

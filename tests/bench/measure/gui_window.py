@@ -10,6 +10,8 @@ from typing import Any
 from PySide6.QtCore import QEvent, QObject, QSocketNotifier, QTimer
 from PySide6.QtWidgets import QApplication, QLabel, QWidget
 
+from .gui_rooms import ROOMS
+
 
 def say(*words: object) -> None:
     print(*words, flush=True)
@@ -151,6 +153,57 @@ class Built(QObject):
             say(*self._took.longest)
 
 
+class Room(QObject):
+    """Opens a window beside the main one when it is told to; says the longest turn until all of it has been shown."""
+
+    AFTER = 0.1
+    """Seconds of turns that are watched once everything is there: it has to be painted."""
+
+    def __init__(self, name: str, shown: Any) -> None:
+        super().__init__(shown)
+        self._name = name
+        self._shown = shown
+        self._room: Any = None
+        self._full: float | None = None
+        self._took = Turns()
+        self._turns = QTimer(self, interval=0)
+        self._turns.timeout.connect(self._on_turn)
+        self._notifier = QSocketNotifier(0, QSocketNotifier.Type.Read, self)
+        self._notifier.activated.connect(self._on_told)
+
+    def _on_told(self) -> None:
+        sys.stdin.readline()
+        self._notifier.setEnabled(False)
+        self._turns.start()
+        QTimer.singleShot(20, self._open)
+
+    def _open(self) -> None:
+        self._took.begin()
+        self._room = getattr(self._shown.window.rooms, self._name)()
+
+    def _on_turn(self) -> None:
+        if self._room is None:
+            return
+        self._took.turned()
+        if self._full is None and self._there():
+            self._full = time.monotonic()
+        if self._full is not None and time.monotonic() > self._full + self.AFTER:
+            self._turns.stop()
+            say(*self._took.longest)
+
+    def _there(self) -> bool:
+        room = self._room
+        if not (room.settled and room.has_body):
+            return False
+        if self._name == "plan":
+            return len(room.steps.cards) == 50
+        if self._name == "incidents":
+            return room.model.rowCount() == 50 and room.detail.incident is not None
+        if self._name == "graph":
+            return len(room.canvas.nodes) == 50
+        return bool(room.table.rowCount() == 100)
+
+
 class Watched(QObject):
     """The real window, and what a scenario wants to know of it."""
 
@@ -186,7 +239,10 @@ class Watched(QObject):
         if not state.connection.live or len(self.window.grid.shown) != len(state.cards):
             return
         self._ready.stop()
-        getattr(self, f"_begin_{self._scenario}")()
+        if self._scenario in ROOMS:
+            self._opened = Room(self._scenario, self.shown)
+        else:
+            getattr(self, f"_begin_{self._scenario}")()
         QTimer.singleShot(200, lambda: say("ready"))
 
     def _begin_hold(self) -> None:
