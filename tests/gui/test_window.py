@@ -219,7 +219,7 @@ def test_stop_offers_to_start_again(desk: Desk, agent: FakeAgent) -> None:
     desk.click(question(desk).go)
     agent.change("redis", status="down", state="stopped", reason="stopped")
     desk.until(lambda: desk.card("redis").offer.isVisible())
-    assert desk.card("redis").led.role == "bad"
+    desk.until(lambda: desk.card("redis").led.role == "bad")
     desk.click(desk.card("redis").offer)
     desk.until(lambda: [request.path for request in agent.posts()] == ["/stop/redis", "/start/redis"])
     desk.until(lambda: desk.popups() == ["Service redis was restarted successfully!!"])
