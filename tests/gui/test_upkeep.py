@@ -144,3 +144,16 @@ def test_who_may_only_look_is_offered_none_of_it(desk: Desk, agent: FakeAgent) -
     desk.until(lambda: not desk.card("redis").ping.isEnabled())
     assert "&Maintenance…" not in entries(desk.card("redis").menu())
     assert desk.window.rooms.upkeep.change("maintenance", "redis") is None
+
+
+def test_what_the_card_says_of_it_is_said_in_full_and_a_log_that_is_cut_says_so(desk: Desk, agent: FakeAgent) -> None:
+    why = "5 attempts in 600 s did not keep it up; the breaker is open for 300 s, and then it is tried once more"
+    agent.services["redis"].update(recovery="auto (breaker open)", auto=auto("breaker-open", reason=why))
+    desk.live()
+    card = desk.card("redis")
+    desk.until(lambda: card.upkeep.height() >= 2 * card.upkeep.fontMetrics().height())
+    card.log.setText("short\n" + "so long that it does not fit " * 10 + "\nshort")
+    assert card.log.too_long() == [1]
+    card.log.grab()
+    card.log.setText("short")
+    assert card.log.too_long() == []

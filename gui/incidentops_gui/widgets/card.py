@@ -18,7 +18,7 @@ from .button import Button
 from .fault_slot import FaultSlot
 from .figures import Figures
 from .led import LOOKS, Led
-from .text import Elided, ink, label, write
+from .text import Elided, Lines, ink, label, write
 
 if TYPE_CHECKING:
     from ..state import Card, State
@@ -70,7 +70,8 @@ class CardWidget(QFrame):
         self.unit = Elided(self, 0.85)
         self.badge = Badge(self)
         self.badge.clicked.connect(lambda: self.wanted.emit("incident", self.badge.incident))
-        self.upkeep = Elided(self, 0.92)
+        self.upkeep = label(self, 0.92)
+        self.upkeep.setWordWrap(True)
         self.upkeep.hide()
         self.message = label(self, 0.92)
         self.message.setWordWrap(True)
@@ -85,10 +86,7 @@ class CardWidget(QFrame):
         self.offer.clicked.connect(lambda: self.asked.emit(self.name, self._offered))
         self.offer.hide()
         self.figures = Figures(self)
-        self.log = label(self, 0.88)
-        self.log.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.log.setMinimumWidth(10)
-        self.log.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.log = Lines(self, 0.88)
 
         head = QHBoxLayout()
         head.setSpacing(8)
@@ -240,16 +238,17 @@ class CardWidget(QFrame):
         return min((one for one in lasts if one is not None), default=None)
 
     def _show_upkeep(self, service: Service) -> bool:
-        """Maintenance, and automatic recovery at work: a line that is there only then. Whether it came or went."""
+        """Maintenance, and automatic recovery at work: a line that is there only then. Whether the card
+        may need another height for it."""
         window = service.maintenance
         text, self._upkeep_role = recovery.line(
             window, service.auto, wording.minute(window.until) if window is not None else ""
         )
-        if write(self.upkeep, text):
-            self.upkeep.setAccessibleName(text)
-        was = self.upkeep.isHidden()
         self.upkeep.setVisible(bool(text))
-        return was != self.upkeep.isHidden()
+        if not write(self.upkeep, text):
+            return False
+        self.upkeep.setAccessibleName(text)
+        return True
 
     def _show_message(self, card: Card, state: State) -> bool:
         """Whether the card may need another height for it."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Qt
+from PySide6.QtCore import QRect, QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent, QPalette
 from PySide6.QtWidgets import QAbstractButton, QLabel, QSizePolicy, QWidget
 
 from .. import theme
 from . import paint
 
+ELLIPSIS = "…"
 VCENTRE = int(Qt.AlignmentFlag.AlignVCenter)
 
 
@@ -59,3 +60,35 @@ class Elided(QLabel):
             self._painted = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideMiddle, self.width())
             self.setToolTip(self.text() if self._painted != self.text() else "")
         painter.drawText(self.rect(), VCENTRE, self._painted)
+
+
+class Lines(QLabel):
+    """Lines that can be selected; the end of one that does not fit gives way to an ellipsis."""
+
+    def __init__(self, parent: QWidget, scale: float = 1.0) -> None:
+        super().__init__(parent)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setFont(paint.font(self.font(), scale))
+        self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.setMinimumWidth(10)
+        self.setAlignment(Qt.AlignmentFlag.AlignTop)
+
+    def too_long(self) -> list[int]:
+        """The numbers of the lines that do not fit."""
+        measure = self.fontMetrics()
+        lines = enumerate(self.text().split("\n"))
+        return [number for number, line in lines if measure.horizontalAdvance(line) > self.width()]
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
+        super().paintEvent(event)
+        cut = self.too_long()
+        if not cut:
+            return
+        measure = self.fontMetrics()
+        painter = QPainter(self)
+        painter.setPen(self.palette().color(QPalette.ColorRole.WindowText))
+        wide, high = measure.horizontalAdvance(ELLIPSIS) + 2, measure.lineSpacing()
+        for number in cut:
+            end = QRect(self.width() - wide, number * high, wide, high)
+            painter.fillRect(end, theme.current().colour("card"))
+            painter.drawText(end, VCENTRE, ELLIPSIS)
