@@ -12,7 +12,7 @@ SYSTEMCTL = "/usr/bin/systemctl"
 NFT = "/usr/sbin/nft"
 TC = "/usr/sbin/tc"
 NSENTER = "/usr/bin/nsenter"
-PACKAGES = {NFT: "nftables", TC: "iproute2", NSENTER: "util-linux"}
+PACKAGES = {NFT: "nftables", TC: "iproute2", NSENTER: "util-linux", "/usr/sbin/rabbitmqctl": "rabbitmq-server"}
 """Which package has what, for those that a machine may lack."""
 
 _ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "HOME": "/", "SYSTEMD_COLORS": "0"}

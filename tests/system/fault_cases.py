@@ -57,6 +57,65 @@ def slow(lab: Lab) -> bool:
     return float(found.split()[-1]) > 1 and shaped("htb")(lab)
 
 
+def psql(lab: Lab, text: str) -> str:
+    """What psql prints for a query of the superuser, its errors too."""
+    done = lab.run("runuser", "-u", "postgres", "--", "psql", "-XAt", "-c", text, "incidentops", check=False)
+    return done.stdout + done.stderr
+
+
+def no_connections(lab: Lab) -> bool:
+    done = lab.run(*AS_WORKER, "psql", "-XAtc", "select 1", "incidentops", check=False)
+    return "connection slots are reserved" in done.stderr
+
+
+def table_locked(lab: Lab) -> bool:
+    return "lock timeout" in psql(lab, "set lock_timeout = '300ms'; select count(*) from jobs")
+
+
+def table_slow(lab: Lab) -> bool:
+    """Of five queries one at least takes as long as the table is locked, by the clock of psql."""
+    words = "\\timing on\n" + "select count(*) from jobs;\n" * 5
+    done = lab.run("runuser", "-u", "postgres", "--", "psql", "-XAt", "incidentops", input=words)
+    times = [float(line.split()[1]) for line in done.stdout.splitlines() if line.startswith("Time:")]
+    return len(times) == 5 and max(times) > 600
+
+
+def pings_wait(lab: Lab) -> bool:
+    """A connection is taken, and no answer comes in it."""
+    return lab.run(*PING, check=False).returncode == 124 and "ESTAB" in lab.output("ss", "-Htn", "sport = 6379")
+
+
+def writes_wait(lab: Lab) -> bool:
+    write = lab.run("timeout", "1", "redis-cli", "SET", "nobody-has-this", "", "XX", check=False)
+    return write.returncode == 124 and lab.output(*PING) == "PONG"
+
+
+def write_gives(code: str) -> Seen:
+    return lambda lab: lab.output("redis-cli", "SET", "nobody-has-this", "", "XX").startswith(code)
+
+
+AS_BROKER = ("setpriv", "--reuid=rabbitmq", "--regid=rabbitmq", "--clear-groups")
+
+
+def memory_alarm(lab: Lab) -> bool:
+    return "memory" in lab.output(*AS_BROKER, "rabbitmqctl", "-q", "eval", "rabbit_alarm:get_alarms().")
+
+
+def flooded(lab: Lab) -> bool:
+    """1,900 messages of 4 KiB and more are there: what 8 MB are."""
+    rows = lab.output(*AS_BROKER, "rabbitmqctl", "-q", "list_queues", "--silent", "name", "messages").splitlines()
+    return any(int(row.split()[1]) > 1900 for row in rows if row.startswith("incidentops.fault."))
+
+
+def jobs_wait(lab: Lab) -> bool:
+    """The broker says that a consumer of ours has priority, and takes all there is."""
+    rows = lab.output(
+        *AS_BROKER, "rabbitmqctl", "-q", "list_consumers", "--silent", "queue_name", "consumer_tag", "arguments"
+    )
+    ours = [row for row in rows.splitlines() if "\tincidentops-fault-" in row]
+    return any(row.startswith("incidentops.jobs\t") and "x-priority" in row for row in ours)
+
+
 def frozen(unit: str) -> Seen:
     path = f"/sys/fs/cgroup/system.slice/{unit}/cgroup.events"
     return lambda lab: "frozen 1" in lab.output("cat", path) and pings_fail(lab)
@@ -94,6 +153,16 @@ CASES = [
     Case("latency", "redis", shaped("netem"), detected=False),
     Case("bandwidth", "redis", slow, {"rate": 20}, 6, detected=False),
     Case("dns", "redis", lambda lab: True, detected=False),
+    Case("pg-connections", "postgres", no_connections, duration=6),
+    Case("pg-lock", "postgres", table_locked, duration=5, detected=False),
+    Case("pg-slow", "postgres", table_slow, {"delay": 800}, 6, detected=False),
+    Case("redis-pause", "redis", pings_wait, duration=6),
+    Case("redis-pause", "redis", writes_wait, {"mode": "write"}, detected=False),
+    Case("redis-memory", "redis", write_gives("OOM"), detected=False),
+    Case("redis-readonly", "redis", write_gives("NOREPLICAS"), detected=False),
+    Case("rabbitmq-memory-alarm", "rabbitmq", memory_alarm, duration=6, detected=False),
+    Case("rabbitmq-flood", "rabbitmq", flooded, {"size": 8}, 6, detected=False),
+    Case("rabbitmq-consumer-stall", "rabbitmq", jobs_wait, duration=8, detected=False),
     Case("kill", "redis", down),
     Case("kill", "redis", stopped, {"signal": "SIGSTOP", "whom": "all"}, duration=8),
     Case("kill", "postgres", state("inactive", "failed", unit="postgresql@17-main"), {"whom": "all", "repeat": 1}),

@@ -113,9 +113,18 @@ def server_settings() -> dict[str, Any]:
         "redis": pairs(run("redis-cli", "CONFIG", "GET", "*")),
         "postgres": run("runuser", "-u", "postgres", "--", "psql", "-XAtc", query),
         "postgres-locks": run("runuser", "-u", "postgres", "--", "psql", "-XAtc", LOCKS),
+        "postgres-sessions": run("runuser", "-u", "postgres", "--", "psql", "-XAtc", SESSIONS),
+        "rabbitmq": run(*AS_BROKER, "rabbitmqctl", "--quiet", "eval", BROKER),
     }
 
 
+SESSIONS = "select count(*) from pg_stat_activity where usename = 'postgres' and backend_type = 'client backend'"
+# By itself it calls su, whose login session mounts a folder below /run/user.
+AS_BROKER = ("setpriv", "--reuid=rabbitmq", "--regid=rabbitmq", "--clear-groups")
+# Limit of memory, alarms, queues with their arguments, and how many consumers there are.
+BROKER = """{vm_memory_monitor:get_vm_memory_high_watermark(), rabbit_alarm:get_alarms(),
+ lists:sort([{amqqueue:get_name(Q), amqqueue:get_arguments(Q)} || Q <- rabbit_amqqueue:list()]),
+ length(rabbit_amqqueue:consumers_all(<<"/">>))}."""
 LOCKS = "select count(*) from pg_locks where not granted or mode = 'AccessExclusiveLock'"
 
 

@@ -9,6 +9,12 @@ from .frozen import Frozen
 from .lo_qdisc import LoQdisc
 from .nft_table import NftTable
 from .open_files import OpenFiles
+from .pg_sessions import PgSessions
+from .rabbit_consumer import RabbitConsumer
+from .rabbit_queue import RabbitQueue
+from .rabbit_watermark import RabbitWatermark
+from .redis_paused import RedisPaused
+from .redis_settings import RedisSettings
 from .renewed import Renewed
 from .signalled import Signalled
 from .stopped import Stopped
@@ -19,7 +25,23 @@ if TYPE_CHECKING:
 
     from .base import Effect
 
-_ALL: tuple[type[Effect], ...] = (DropIn, Frozen, LoQdisc, NftTable, OpenFiles, Renewed, Signalled, Stopped, UnitState)
+_ALL: tuple[type[Effect], ...] = (
+    DropIn,
+    Frozen,
+    LoQdisc,
+    NftTable,
+    OpenFiles,
+    PgSessions,
+    RabbitConsumer,
+    RabbitQueue,
+    RabbitWatermark,
+    RedisPaused,
+    RedisSettings,
+    Renewed,
+    Signalled,
+    Stopped,
+    UnitState,
+)
 EFFECTS: dict[str, type[Effect]] = {one.name: one for one in _ALL}
 
 
