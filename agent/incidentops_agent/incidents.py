@@ -200,16 +200,12 @@ class Incidents:
             self.watch.gone(name, at)
         elif after.up:
             self._up(service, at)
-        elif before.up or (before.state is State.UNKNOWN and self._fell_unseen(name, after)):
+        elif before.up or (before.state is State.UNKNOWN and self._seen.fell_unseen(name, after.state)):
             self._left(service, at)
         elif found is not None and found.root == name and found.is_down(name):
             self._refine(service, found)
         elif found is None:
             self.maintenance_over(service)
-
-    def _fell_unseen(self, name: str, after: Health) -> bool:
-        """Whether it went down between two runs of the agent; what is only starting may have been restarted."""
-        return name in self._seen.up and after.state not in (State.STARTING, State.STOPPING)
 
     # -- going down
 
@@ -226,9 +222,12 @@ class Incidents:
     def _down(self, service: Service, left: Left) -> None:
         """It is down, and not in passing."""
         name, health, found = service.spec.name, service.health, left.onset
-        own_cause = left.action in _DELIBERATE or self._faults.of(name) is not None
+        fault = self._faults.of(name)
+        own_cause = left.action in _DELIBERATE or fault is not None
         known = self.book.of(name)
-        if known is not None and known.phase is Phase.RECOVERED and own_cause:
+        # What one fault does again and again, such as a crash loop, is one incident.
+        goes_on = known is None or (fault is not None and (known.fault or {}).get("id") == fault.id)
+        if known is not None and known.phase is Phase.RECOVERED and own_cause and not goes_on:
             self._over(known, f"{name} was healthy; what comes next has a cause of its own")
             known = None
         if service.maintenance is not None:
@@ -305,7 +304,9 @@ class Incidents:
 
     def _relapsed(self, service: Service, found: Incident, left: Left) -> None:
         self._stay_open(found.id)
-        detail = {"text": f"again {said(service)}", "source": left.onset.seen_by, "began": left.onset.began}
+        # A fault began before the first fall: it says nothing of when this one did.
+        began = left.onset.detected if left.onset.source == "fault" else left.onset.began
+        detail = {"text": f"again {said(service)}", "source": left.onset.seen_by, "began": began}
         self._ledger.apply(Kind.RELAPSED, found.id, service.spec.name, left.onset.detected, detail)
 
     # -- coming back

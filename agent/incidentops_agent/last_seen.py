@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from .model import State
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
@@ -46,6 +48,10 @@ class LastSeen:
         """In a maintenance window. ``action`` and ``user``: what was being done to it, empty for nothing."""
         self.up.discard(name)
         self._quiet[name] = action, user
+
+    def fell_unseen(self, name: str, state: State) -> bool:
+        """Whether it went down between two runs of the agent; what is only starting may have been restarted."""
+        return name in self.up and state not in (State.STARTING, State.STOPPING)
 
     def quiet(self, name: str) -> tuple[str, str] | None:
         return self._quiet.get(name)

@@ -161,6 +161,26 @@ async def test_a_fault_that_is_announced_is_the_beginning(tmp_path: Path) -> Non
         assert (await agent.get("/incidents"))[0]["fault"] is None
 
 
+async def test_what_one_fault_does_again_and_again_is_one_incident(tmp_path: Path) -> None:
+    async with running(tmp_path) as agent:
+        agent.incidents.fault_injected("redis", "f-1", "crash-loop", time.time() - 5)
+        for _ in range(3):
+            agent.systemd.kill("redis.service")
+            await agent.systemd.job("start", "redis.service")
+            await agent.in_state("redis", "healthy")
+        (one,) = agent.incidents.book.live()
+        assert (one.phase, one.fault) == ("recovered", {"id": "f-1", "kind": "crash-loop"})
+        assert whats(await only(agent)).count("relapsed") == 2
+        first, *again = one.members[0].spans
+        assert first.begin == one.began
+        assert one.detected - first.begin >= 5
+        assert all(span.begin > (first.end or 0) for span in again), "the time between is not counted as down"
+        agent.incidents.fault_injected("redis", "f-2", "kill", time.time())
+        agent.systemd.kill("redis.service")
+        newest, before = await agent.get("/incidents")
+        assert (newest["fault"]["id"], before["state"]) == ("f-2", "closed")
+
+
 async def test_a_hang_began_after_its_last_good_answer(tmp_path: Path) -> None:
     async with running(tmp_path) as agent:
         agent.systemd.program("redis.service", answers="failed")
