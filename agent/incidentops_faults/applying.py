@@ -7,7 +7,7 @@ import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from . import intake, notify, waiting
+from . import intake, notify, reach, waiting
 from .errors import FaultError
 from .state import Record, admission, present, prune
 
@@ -27,13 +27,21 @@ def apply(fault_id: str) -> int:
     except FaultError as error:
         notify.systemd(STATUS=str(error))
         return 1
+    if record.used():  # what is told of that one stays as it is
+        notify.systemd(STATUS=f"there is, or was, a fault {fault_id} already")
+        return 1
+    about: dict[str, str] = {}
     try:
         taken = intake.take(fault_id)
         if taken.request.mode != "apply":
             return _look(record, taken)
-        made = _admit(record, taken)
+        asked = taken.request
+        about = {"kind": asked.kind, "service": asked.service, "requested_by": asked.user}
+        made = intake.fault(record.id, asked, taken.catalogue)
+        about["unit"] = made.unit
+        _admit(record, taken, made)
     except FaultError as error:
-        record.tell(refusal=error.refusal)
+        record.tell(**about, phase="refused", refusal=error.refusal)
         _say(record, "refused", str(error), priority=4)
         return 1
     try:
@@ -46,23 +54,21 @@ def apply(fault_id: str) -> int:
     return 0
 
 
-def _admit(record: Record, taken: Intake) -> Fault:
+def _admit(record: Record, taken: Intake, made: Fault) -> None:
     """Hold the request against the machine, and take the service for this fault.
 
     Raises:
         FaultError: when it can't be; nothing was changed.
     """
     asked = taken.request
-    made = intake.fault(record.id, asked, taken.catalogue)
-    record.tell(kind=asked.kind, service=asked.service, unit=made.unit, requested_by=asked.user)
     _room(made, taken)  # first, because a service that another fault stopped is not "not active"
     if reason := intake.unavailable(made):
         raise FaultError(f"{asked.kind} of {asked.service} is unavailable here because {reason}", "unavailable")
     with admission():
         prune()
         _room(made, taken)
-        record.create(asdict(asked) | {"unit": made.unit})
-    return made
+        # The folder first, the story after it: a process that dies between the two leaves nothing that seems injected.
+        record.create(asdict(asked) | {"unit": made.unit, "answered": not reach.complaint(made.order.target)})
 
 
 def _room(made: Fault, taken: Intake) -> None:
@@ -87,7 +93,9 @@ def _make(record: Record, made: Fault) -> None:
         FaultError: when the effect is not there. The undoing process takes back what is.
     """
     duration = made.order.duration
-    record.tell(began=time.time(), duration=duration, parameters=dict(made.order.values), failure="")
+    about = {"kind": made.kind, "service": made.service, "unit": made.unit, "parameters": dict(made.order.values)}
+    user = record.request()["user"]
+    record.tell(**about, phase="applying", requested_by=user, began=time.time(), duration=duration, failure="")
     _say(record, "applying", f"{made.kind} of {made.service} for {duration:g} s")
     before = made.before()
     record.note(before.line())

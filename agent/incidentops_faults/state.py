@@ -65,16 +65,26 @@ def locked(path: Path, seconds: float) -> Iterator[None]:
 def admission() -> Iterator[None]:
     """One process at a time decides whether there may be another fault."""
     FOLDER.mkdir(exist_ok=True)
-    with locked(FOLDER, 30):
+    # Not the folder itself: whoever may read it could lock it, for ever.
+    path = FOLDER / ".admission"
+    os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600))
+    with locked(path, 30):
         yield
+
+
+def folders() -> list[str]:
+    """The ids of all faults that have a folder still."""
+    return sorted(path.name for path in FOLDER.glob("*/"))
 
 
 def present() -> list[Busy]:
     """Every fault that is not completely undone."""
     found = []
-    for folder in sorted(FOLDER.glob("*/")):
-        known = Record(folder.name).request()
-        found.append(Busy(folder.name, str(known.get("service", "")), str(known.get("unit", ""))))
+    for fault_id in folders():
+        record = Record(fault_id)
+        if not record.over():  # of one that is, only the folder is about to go
+            known = record.request()
+            found.append(Busy(fault_id, str(known.get("service", "")), str(known.get("unit", ""))))
     return found
 
 
@@ -88,6 +98,14 @@ class Record:
 
     def exists(self) -> bool:
         return self.folder.is_dir()
+
+    def used(self) -> bool:
+        """Whether there is, or was, a fault of this id; one that was refused was none."""
+        return self.exists() or self.status().get("phase", "refused") not in ("refused", "checked")
+
+    def over(self) -> bool:
+        """Whether it was told that nothing of it is left."""
+        return self.status().get("phase") in ("recovered", "failed")
 
     def create(self, request: Mapping[str, Any]) -> None:
         """Make the folder; the request in it never changes again."""
@@ -123,12 +141,15 @@ class Record:
 
     def remove(self) -> None:
         """Forget the fault; all of its effects are undone."""
-        # The request goes last with its folder: while it is there, its service is taken.
         (self.folder / "journal").unlink(missing_ok=True)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def status(self) -> dict[str, Any]:
         return _read(self._status)
+
+    def untell(self) -> None:
+        """Rather no story than one that says that a fault is still there."""
+        self._status.unlink(missing_ok=True)
 
     def tell(self, **changes: Any) -> dict[str, Any]:
         """Change keys of the status, which everybody may read; the whole of it afterwards."""

@@ -9,6 +9,8 @@ from . import command
 from .errors import FaultError
 
 CGROUPS = Path("/sys/fs/cgroup")
+WANTED_DOWN = ("masked", "not-found")
+"""What a unit is loaded as that is not to be brought back: an operator masked it, or its package is gone."""
 UP = ("active", "reloading", "refreshing")
 
 

@@ -94,5 +94,8 @@ def _set(key: str, limit: int) -> None:
     """As the process's own user where it has one: the kernel asks for no capability then."""
     if not _alive(key):
         return
-    about = Path(f"/proc/{_pid(key)}").stat()
+    try:
+        about = Path(f"/proc/{_pid(key)}").stat()
+    except OSError:  # it has just gone
+        return
     command.run(PRLIMIT, f"--pid={_pid(key)}", f"--nofile={limit}:", user=(about.st_uid, about.st_gid))

@@ -36,7 +36,7 @@ class UnitState(Effect):
         return
 
     def undo(self) -> None:
-        if not self.was_active or self._wanted_down():
+        if not self.was_active or _wanted_down(self.unit):
             return
         shown = systemd.show(self.unit, "ActiveState", "InvocationID")
         fresh = shown.get("InvocationID") != self.invocation
@@ -47,18 +47,19 @@ class UnitState(Effect):
             # also when it is up: a stop that a killed process asked for may still wait, and gives way to this
             systemd.start(self.unit, self.deadline)
         for other in self.dependants:
-            if not systemd.active(other):
+            if not systemd.active(other) and not _wanted_down(other):
                 systemd.start(other, self.deadline)
 
     def left(self) -> str:
-        if not self.was_active or self._wanted_down():
+        if not self.was_active or _wanted_down(self.unit):
             return ""
         for unit in (self.unit, *self.dependants):
             state = systemd.value(unit, "ActiveState")
-            if state not in systemd.UP:
+            if state not in systemd.UP and not _wanted_down(unit):
                 return f"{unit} was active and is {state}"
         return ""
 
-    def _wanted_down(self) -> bool:
-        """Masked meanwhile, so an operator wants it to stay down; or the whole machine is going down."""
-        return systemd.value(self.unit, "LoadState") == "masked" or systemd.stopping()
+
+def _wanted_down(unit: str) -> bool:
+    """Masked or removed meanwhile, or the whole machine is going down."""
+    return systemd.value(unit, "LoadState") in systemd.WANTED_DOWN or systemd.stopping()

@@ -24,7 +24,8 @@ class Io(Limit):
         return [f"{self.unit} reads and writes its disk with {self.number('rate'):g} kB/s at most."]
 
     def setting(self) -> str:
-        where = f"{self.order.target.spec.faults.data} {int(self.number('rate'))}K"
+        data = self.order.target.spec.faults.data.replace("%", "%%")
+        where = f"{data} {int(self.number('rate'))}K"
         return f"IOReadBandwidthMax={where}\nIOWriteBandwidthMax={where}"
 
     def limited(self, text: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .. import owner
+from .. import owner, systemd
 from ..effects.nft_table import NftTable, unusable
 from ..parameters import Parameter
 from .base import Fault
@@ -86,6 +86,8 @@ class NetworkPartition(Fault):
 
     def recovered(self) -> str:
         for client, server in self._ways():
+            if not systemd.active(client.unit):  # the other one may have been stopped meanwhile, and reaches nothing
+                continue
             for port in server.ports:
                 with owner.acting(owner.of(client.unit)):
                     answer = knock(port)

@@ -41,7 +41,7 @@ class ReadOnly(Fault):
 
     def effects(self) -> Iterable[Effect]:
         data = self.order.target.spec.faults.data
-        yield DropIn.of(self.unit, self.order.id, f"[Service]\nReadOnlyPaths={data}\nRestart=no\n")
+        yield DropIn.of(self.unit, self.order.id, f"[Service]\nReadOnlyPaths={data.replace('%', '%%')}\nRestart=no\n")
         yield Renewed(self.unit)
 
     def verify(self) -> str:

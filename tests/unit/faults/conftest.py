@@ -51,6 +51,10 @@ class Stage:
     def undo(self, fault_id: str = ID) -> int:
         return undoing.undo(fault_id)
 
+    def forget(self, fault_id: str = ID) -> None:
+        """As after a reboot: an id is good for one fault."""
+        state.Record(fault_id).untell()
+
     def status(self, fault_id: str = ID) -> dict[str, Any]:
         return state.Record(fault_id).status()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -62,6 +63,7 @@ def test_death_at_every_change(stage: Stage, kind: str, parameters: dict[str, An
     before = machine.looks()
     for kill_at in range(100):
         machine.changes, machine.kill_at = 0, kill_at
+        stage.forget()
         stage.ask(kind=kind, parameters=parameters)
         died = 0
         for half in (stage.apply, stage.undo, stage.undo):
@@ -114,10 +116,13 @@ def test_one_effect_that_cannot_be_undone_does_not_keep_the_others(
     assert stage.status()["phase"] == "recovered"
 
 
-def test_what_an_operator_masked_meanwhile_stays_down(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("loaded", ["masked", "not-found"])
+def test_what_was_masked_or_removed_meanwhile_stays_down(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, loaded: str
+) -> None:
     stage.ask()
     assert stage.apply() == 0
-    monkeypatch.setitem(fake_machine.PLAIN, "LoadState", "masked")
+    monkeypatch.setitem(fake_machine.PLAIN, "LoadState", loaded)
     assert stage.undo() == 0
     assert stage.machine.state == "inactive"
 
@@ -129,3 +134,122 @@ def test_a_machine_that_goes_down_is_not_held_up(stage: Stage) -> None:
     stage.machine.end("inactive")
     assert stage.undo() == 0
     assert stage.machine.state == "inactive"
+
+
+def test_a_service_that_the_catalogue_has_no_more_is_brought_back(stage: Stage) -> None:
+    stage.ask()
+    assert stage.apply() == 0
+    (stage.catalogue / "redis.yaml").unlink()
+    assert stage.undo() == 0
+    assert stage.status()["phase"] == "recovered"
+    assert "the catalogue has no service redis any more" in stage.status()["message"]
+    assert stage.machine.state == "active"
+
+
+def test_who_took_no_connection_before_need_not_after(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("incidentops_faults.reach.complaint", lambda target: "it takes no connection from here")
+    stage.ask()
+    assert stage.apply() == 0
+    assert stage.undo() == 0
+    assert stage.status()["phase"] == "recovered"
+
+
+@pytest.mark.parametrize("mistake", [OSError(30, "Read-only file system"), KeyError("x"), RecursionError()])
+def test_no_mistake_in_one_effect_keeps_the_others(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, mistake: Exception
+) -> None:
+    def wrong(_effect: object) -> None:
+        raise mistake
+
+    stage.ask(kind="wrong-config")
+    assert stage.apply() == 0
+    with monkeypatch.context() as broken:
+        broken.setattr("incidentops_faults.effects.renewed.Renewed.undo", wrong)
+        assert stage.undo() == 1
+        assert type(mistake).__name__ in stage.status()["message"]
+        assert stage.machine.state == "active"
+        assert not list(stage.machine.units.rglob("*.conf"))
+    assert stage.undo() == 0
+    assert stage.status()["phase"] == "recovered"
+
+
+def test_a_full_run_keeps_no_fault(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What can't be told is undone all the same, and nothing seems to be injected afterwards."""
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    stage.ask()
+    assert stage.apply() == 0
+    monkeypatch.setattr(state, "_write", full)
+    assert stage.undo() == 0
+    assert stage.machine.state == "active"
+    assert list(state.FOLDER.glob("*/")) == []
+    assert stage.status() == {}
+
+
+def test_nothing_seems_injected_whenever_the_process_dies(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed at each write to the fault's files, also when the undoing is: no status but that of a fault with a folder
+    says that it is there, so an attempt more always ends it."""
+    real_write, real_rmtree = state._write, shutil.rmtree
+    for die_at in range(100):
+        stage.forget()
+        left = die_at
+
+        def die() -> None:
+            nonlocal left
+            left -= 1
+            if left == -1:
+                raise Killed
+
+        def write(*about: Any) -> None:
+            die()
+            real_write(*about)
+            die()
+
+        def rmtree(*about: Any, **more: Any) -> None:
+            die()
+            real_rmtree(*about, **more)
+
+        stage.ask()
+        with monkeypatch.context() as dying:
+            dying.setattr(state, "_write", write)
+            dying.setattr(shutil, "rmtree", rmtree)
+            died = False
+            for half in (stage.apply, stage.undo):
+                try:
+                    half()
+                except Killed:
+                    died = True
+        shown = stage.status().get("phase", "refused")
+        # the undo unit is started when there is a folder
+        assert state.Record(ID).exists() or shown in state.OVER, (die_at, stage.status())
+        assert stage.undo() == 0
+        assert stage.status().get("phase", "refused") in state.OVER
+        assert not state.Record(ID).exists()
+        assert stage.machine.state == "active"
+        if not died:
+            assert die_at > 10
+            return
+    pytest.fail("it always dies")
+
+
+def test_an_id_is_good_for_one_fault(stage: Stage) -> None:
+    stage.ask()
+    assert stage.apply() == 0
+    told = stage.status()
+    stage.ask(kind="hang")
+    assert stage.apply() == 1
+    assert stage.status() == told
+    assert stage.undo() == 0
+    told = stage.status()
+    assert stage.apply() == 1
+    assert stage.undo() == 0
+    assert stage.status() == told
+
+
+def test_nobody_else_holds_up_the_admission(stage: Stage) -> None:
+    stage.ask()
+    assert stage.apply() == 0
+    assert stage.undo() == 0
+    assert (state.FOLDER / ".admission").stat().st_mode & 0o777 == 0o600

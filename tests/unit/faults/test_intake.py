@@ -143,6 +143,7 @@ def test_one_fault_for_each_service_and_so_many_in_all(stage: Stage) -> None:
     refused_again = stage.apply()
     assert refused_again == 1
     assert stage.undo() == 0
+    stage.forget()
     (stage.settings / "faults.yaml").write_text("max_active: 1\n")
     state.Record(OTHER).create({"service": "postgres", "unit": "postgres.service"})
     stage.ask()
