@@ -108,6 +108,10 @@ def _service_changed(fact: facts.ServiceChanged, state: State) -> tuple[State, C
     state = _alive(state, fact.at)
     if card == before:
         return state, NOTHING
+    if before is not None and _only_figures(before, card):
+        # A probe that was answered as before: its latency is shown with the figures that are read each few seconds.
+        # On its own, each answer of each service would paint a card anew.
+        return _put(state, name, card), NOTHING
     fresh = frozenset((name,)) if before is None else frozenset[str]()
     return _put(state, name, card), Changes(cards=frozenset((name,)), roster=before is None, logs=fresh)
 
@@ -210,8 +214,7 @@ def _figures_read(fact: facts.FiguresRead, state: State) -> tuple[State, Changes
         probe = read.probe if (read.probe.at or 0) > (card.service.probe.at or 0) else card.service.probe
         known = replace(card.service, resources=read.resources, probe=probe)
         cards[name] = _measure(_take(card, known), fact.at)
-        if cards[name] != card:
-            changed.add(name)
+        changed.add(name)  # also what has come by the stream since and was not told
     gone = {name for name in cards if name not in fact.services and cards[name].service.state == "not-installed"}
     for name in gone:
         del cards[name]
@@ -324,6 +327,16 @@ def _take(before: Card | None, service: Service) -> Card:
     if probe.latency is not None and probe.outcome == "ok" and probe.at is not None and probe.at > card.latency_at:
         card = replace(card, latency=_append(card.latency, probe.latency), latency_at=probe.at)
     return card
+
+
+def _only_figures(before: Card, after: Card) -> bool:
+    """Whether nothing is different but the latency of a probe and what the unit uses."""
+    was, now = before.service, after.service
+    if was.probe.latency is None or now.probe.latency is None:
+        return False
+    probe = replace(was.probe, latency=now.probe.latency, at=now.probe.at)
+    service = replace(was, probe=probe, resources=now.resources)
+    return replace(before, service=service, latency=after.latency, latency_at=after.latency_at) == after
 
 
 def _measure(card: Card, at: float) -> Card:

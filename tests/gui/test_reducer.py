@@ -97,6 +97,18 @@ def test_figures_never_change_a_state(live: State) -> None:
     assert state.cards["redis"].service.state == "stopped"
 
 
+def test_an_answered_probe_is_told_with_the_next_figures_and_a_failed_one_at_once(live: State) -> None:
+    before = live.cards["redis"].service
+    later = dataclasses.replace(before.probe, latency=0.123, at=(before.probe.at or 0) + 5)
+    state, changes = reduce(facts.ServiceChanged(redis(probe=later), NOW), live)
+    assert changes.cards == frozenset()
+    assert state.cards["redis"].latency[-1] == 0.123
+    read = {name: card.service for name, card in state.cards.items()}
+    assert "redis" in reduce(facts.FiguresRead(read, NOW), state)[1].cards
+    failed = dataclasses.replace(later, outcome="failed", failures=1, message="no answer")
+    assert reduce(facts.ServiceChanged(redis(probe=failed), NOW), live)[1].cards == {"redis"}
+
+
 def test_figures_of_another_run_are_left_alone(live: State) -> None:
     unit = dataclasses.replace(redis().unit, invocation_id="another")
     state, changes = reduce(facts.FiguresRead({"redis": redis(unit=unit)}, NOW), live)
