@@ -62,6 +62,18 @@ ROOMS = (
     "incidentops_gui.widgets.incidents",
     "incidentops_gui.widgets.graph",
     "incidentops_gui.widgets.trail",
+    "incidentops_gui.faulting",
+    "incidentops_gui.widgets.box",
+    "incidentops_gui.widgets.fault_line",
+    "incidentops_gui.widgets.inject_form",
+    "incidentops_gui.widgets.inject_kinds",
+    "incidentops_gui.widgets.inject",
+    "incidentops_gui.widgets.popup",
+    "incidentops_gui.widgets.breaking",
+    "incidentops_gui.widgets.faults",
+    "incidentops_gui.chaos",
+    "incidentops_gui.widgets.chaos_steps",
+    "incidentops_gui.widgets.chaos",
     "incidentops_gui.widgets.rooms",
 )
 """What the windows beside the main one need, in the same order: loaded when the cards have had their time."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 STEPS = (
     *("all_up", "two_down", "unresponsive", "confirm", "popup_started", "popup_remediated", "popup_partial"),
-    *("popup_nothing", "incidents", "plan", "graph", "audit", "inject", "faults", "journal", "keys"),
+    *("popup_nothing", "incidents", "plan", "graph", "audit", "inject", "faults", "chaos", "journal", "keys"),
     *("disconnected", "pages"),
 )
 
@@ -268,6 +268,29 @@ class Recorder:
         self.window.rooms.breaking.panic()
         self.until(self._popups)
         self.grab_with("panic", self._popups()[-1])
+
+    def step_chaos(self) -> None:
+        """A plan, and the run of it."""
+        room = self.window.rooms.chaos()
+        self.until(lambda: room.has_body)
+        for key, value in (("seconds", 300), ("interval", 8), ("duration", 6)):
+            room.form.entries[key].widget.setValue(value)  # type: ignore[attr-defined]
+        for key, text in (
+            ("seed", "7"),
+            ("kinds", "hang, stop, network-reject, slow-start"),
+            ("services", "redis, rabbitmq, postgres"),
+        ):
+            room.form.entries[key].widget.setText(text)  # type: ignore[attr-defined]
+        room.show_plan.click()
+        self.until(room.arm.isEnabled, 60)
+        self.grab("chaos-plan", room)
+        room.arm.click()
+        self.until(lambda: room.armed, 60)
+        self.until(lambda: len(room.steps.steps) >= 4, 90)
+        self.grab("chaos", room)
+        self.grab("chaos-armed")
+        room.disarm.click()
+        self.until(lambda: not room.armed, 90)
 
     def step_journal(self) -> None:
         from incidentops_gui.widgets.service_window import ServiceWindow

@@ -21,6 +21,7 @@ LONG = 90_000
 def _nothing_injected(lab: Lab) -> Iterator[None]:
     lab.post("/faults/panic")
     yield
+    lab.post("/chaos/disarm")
     lab.post("/faults/panic")
 
 
@@ -82,6 +83,32 @@ def test_the_end_of_its_time_is_seen_without_asking(lab_desk: Desk, lab: Lab) ->
     assert lab.post("/faults", {"kind": "stop", "service": "redis", "duration": 2}).status == 200
     lab_desk.until(lambda: "stop of redis: undone (its time was over)" in room.ended.text(), timeout=LONG)
     lab_desk.until(lambda: not lab_desk.card("redis").fault.shown)
+
+
+def test_a_chaos_run_is_planned_armed_followed_and_disarmed(lab_desk: Desk, lab: Lab) -> None:
+    room = lab_desk.window.rooms.chaos()
+    lab_desk.until(lambda: room.has_body)
+    for key, text in (("seed", "7"), ("kinds", "hang"), ("services", "redis")):
+        room.form.entries[key].widget.setText(text)  # type: ignore[attr-defined]
+    for key, number in (("seconds", 60), ("interval", 5), ("duration", 20)):
+        room.form.entries[key].widget.setValue(number)  # type: ignore[attr-defined]
+    lab_desk.click(room.show_plan)
+    lab_desk.until(room.arm.isEnabled, timeout=LONG)
+    planned = room.steps.steps
+    assert {(step.kind, step.service) for step in planned} == {("hang", "redis")}
+    lab_desk.click(room.arm)
+    bar = lab_desk.window.content.panic_bar
+    lab_desk.until(lambda: room.armed and bar.chaos.isVisible(), timeout=LONG)
+    assert lab.get("/chaos")["settings"]["seed"] == 7
+    card = lab_desk.card("redis")
+    lab_desk.until(lambda: card.fault.shown and frozen(lab), timeout=LONG)
+    lab_desk.until(lambda: bool(room.steps.steps) and room.steps.steps[0].outcome == "injected", timeout=LONG)
+    assert room.steps.steps[0].at == planned[0].at
+    lab_desk.click(room.disarm)
+    lab_desk.until(lambda: room.pill.text() == "idle" and not bar.chaos.isVisible(), timeout=LONG)
+    lab_desk.until(lambda: not card.fault.shown)
+    assert not frozen(lab)
+    assert lab.get("/faults") == []
 
 
 def test_what_is_impossible_there_says_why_and_is_not_injected(lab_desk: Desk, lab: Lab) -> None:
