@@ -116,13 +116,13 @@ def test_only_the_plan_that_is_shown_is_armed(desk: Desk, chaotic: FakeAgent) ->
     assert asked.json == SETTINGS
     assert asked.headers["idempotency-key"]
     assert [one.outcome for one in room.steps.steps] == ["injected", ""]
-    assert not room.form.isEnabled()
+    assert not room.form.isVisible()
     chaotic.answers["POST /chaos/disarm"] = (200, armed(status="idle", ended_by="disarm", next=None))
     chaotic.answers["GET /chaos"] = (200, armed(status="idle", ended_by="disarm", next=None))
     desk.click(room.disarm)
     desk.until(lambda: room.pill.text() == "idle")
     assert "ended by disarm" in room.note.text()
-    assert room.form.isEnabled()
+    assert room.form.isVisible()
 
 
 @pytest.mark.parametrize(

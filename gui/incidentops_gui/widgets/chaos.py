@@ -61,13 +61,14 @@ class ChaosWindow(Pane):
         self.disarm.clicked.connect(self._on_disarm)
         self._build()
         self.reread.connect(self.read)
-        self.resize(820, 600)
+        self.resize(880, 640)
         self.recolour()
 
     def _build(self) -> None:
         self.form.show_kind(chaos.settings_kind(), (1, 86_400), 30, "", tr("how long each fault lasts"))
         self.form.changed.connect(self._on_changed)
         left, right = Box(self.body), Box(self.body)
+        self._left = left
         area = QScrollArea(left)
         inner = QWidget(area)
         column = QVBoxLayout(inner)
@@ -80,6 +81,7 @@ class ChaosWindow(Pane):
         inner.setAutoFillBackground(False)
         QVBoxLayout(left).addWidget(area)
         told = QVBoxLayout(right)
+        told.setContentsMargins(14, 12, 10, 8)
         for part in (self.title, self.note):
             told.addWidget(part)
         told.addWidget(self.steps, 1)
@@ -186,7 +188,7 @@ class ChaosWindow(Pane):
         state = self._session.store.state
         may = not self._session.commands.read_only and state.connection.live and self.has_body
         idle = may and not self._acting.busy and not self.denied.isVisibleTo(self)
-        self.form.setEnabled(not self.armed)
+        self._left.setVisible(not self.armed)
         self.disarm.setVisible(self.armed)
         self.disarm.setEnabled(may and not self._acting.busy)
         for button in (self.show_plan, self.arm):
