@@ -222,7 +222,7 @@ def _hint(entry: Entry) -> str:
     one = entry.parameter
     parts = [one.help]
     if one.type in ("integer", "number"):
-        low, high = f"{one.low:g}", f"{one.high:,g}"
+        low, high = f"{one.low:.15g}", f"{one.high:.15g}"
         if entry.key == DURATION:
             low, high = wording.seconds(one.low), wording.seconds(one.high)
         parts.append(tr("{low} to {high}").format(low=low, high=high))
