@@ -152,6 +152,7 @@ CASES = [
     Case("network-partition", "redis", cut_off(6379), {"other": "worker"}, detected=False),
     Case("latency", "redis", shaped("netem"), detected=False),
     Case("bandwidth", "redis", slow, {"rate": 20}, 6, detected=False),
+    # The lab has no name server; test_faults_servers.py makes one.
     Case("dns", "redis", lambda lab: True, detected=False),
     Case("pg-connections", "postgres", no_connections, duration=6),
     Case("pg-lock", "postgres", table_locked, duration=5, detected=False),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -40,8 +41,10 @@ def root() -> dict[str, Any]:
     return next((dict(one) for one in found if one.get("root")), {})
 
 
+@functools.cache
 def unusable() -> str:
-    """A sentence when nothing can be put there: no tc, or somebody else's is there, which could not be put back."""
+    """A sentence when nothing can be put there: no tc, or somebody else's is there, which could not be put back.
+    Looked at once in the life of a process: what comes meanwhile is found out when tc is to add the root."""
     if lacking := command.missing(command.TC):
         return lacking
     kind = root().get("kind", DEFAULT)

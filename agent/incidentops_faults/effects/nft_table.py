@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from dataclasses import dataclass
 from typing import ClassVar
@@ -26,6 +27,12 @@ class NftTable(Effect):
         # one transaction: all of it or nothing
         command.run(command.NFT, "-f", "-", input=f"table inet {self.table} {{\n{self.body}\n}}\n")
 
+    def counted(self) -> int:
+        """How many packets its rules with a counter have met."""
+        listed = json.loads(command.run(command.NFT, "--json", "list", "table", "inet", self.table))["nftables"]
+        parts = [part for one in listed for part in one.get("rule", {}).get("expr", [])]
+        return sum(part["counter"]["packets"] for part in parts if "counter" in part)
+
     def undo(self) -> None:
         if self.left():
             command.run(command.NFT, "delete", "table", "inet", self.table)
@@ -36,8 +43,10 @@ class NftTable(Effect):
         return f"the nftables table {self.table} is still there" if self.table in names else ""
 
 
+@functools.cache
 def unusable() -> str:
-    """A sentence when there can be no table: no nft, or no packet filter in the kernel."""
+    """A sentence when there can be no table: no nft, or no packet filter in the kernel. Looked at
+    once in the life of a process, not once for each service."""
     if lacking := command.missing(command.NFT):
         return lacking
     tried = command.attempt(command.NFT, "list", "tables")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import errno
+import contextlib
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -60,7 +60,7 @@ class Dns(Fault):
 
     def effects(self) -> Iterable[Effect]:
         uid = owner.of(self.unit).uid
-        yield NftTable(
+        self.table = NftTable(
             self.order.id,
             "chain output {\n"
             "type filter hook output priority -10; policy accept;\n"
@@ -68,26 +68,22 @@ class Dns(Fault):
             f"meta skuid {uid} tcp dport {PORT} counter reject with tcp reset\n"
             "}",
         )
+        yield self.table
 
     def verify(self) -> str:
+        """By the kernel's count of refused packets: what becomes of our own questions is also a matter of the sandbox
+        that this process is in."""
         for server in name_servers(_text(RESOLV)):
             if self._unreachable(server):
                 continue
+            before = self.table.counted()
             with owner.acting(owner.of(self.unit)):
-                its = ask(server)
-            if its != errno.ECONNREFUSED:
+                ask(server)
+            if (after := self.table.counted()) == before:
                 return f"a question of {self.service} to {server} is not refused"
-            if ask(server) == errno.ECONNREFUSED:
-                return f"{server} refuses everybody"
-        return ""
-
-    def recovered(self) -> str:
-        for server in name_servers(_text(RESOLV)):
-            if not self._unreachable(server):
-                with owner.acting(owner.of(self.unit)):
-                    its = ask(server)
-                if its == errno.ECONNREFUSED and ask(server) != errno.ECONNREFUSED:
-                    return f"questions of {self.service} to {server} are still refused"
+            ask(server)
+            if self.table.counted() != after:
+                return f"questions of others to {server} are refused too"
         return ""
 
 
@@ -106,18 +102,10 @@ def asks_for_all(text: str) -> str:
     return ""
 
 
-def ask(server: str, patience: float = 0.3) -> int:
-    """Send a question: the errno that comes of it, 0 for an answer or none within ``patience`` seconds."""
-    try:
-        with _socket(server) as client:
-            client.settimeout(patience)
-            client.send(QUERY)
-            client.recv(512)
-    except TimeoutError:
-        return 0
-    except OSError as error:
-        return error.errno or 0
-    return 0
+def ask(server: str) -> None:
+    """Send a question; what comes of it does not matter."""
+    with contextlib.suppress(OSError), _socket(server) as client:
+        client.send(QUERY)
 
 
 def _socket(server: str) -> socket.socket:
