@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,9 @@ REQUESTS = Path("/run/incidentops-requests")
 STATUSES = Path("/run/incidentops-fault")
 """Root's: ID.status.json for each fault, kept for a while after its end."""
 
+TICK = 100_000_000
+"""Nanoseconds for which a folder that has changed is looked at again."""
+
 
 class FaultFiles:
     """ports.FaultFiles."""
@@ -27,6 +31,7 @@ class FaultFiles:
         self._requests = requests
         self._statuses = statuses
         self._stamp = -1
+        self._fresh = False
 
     def kinds(self) -> Kinds:
         try:
@@ -50,7 +55,9 @@ class FaultFiles:
         except OSError:
             stamp = 0
         before, self._stamp = self._stamp, stamp
-        return stamp != before
+        # A kernel's clock of files may tick 100 times a second only: what changes twice in a tick looks the same.
+        was_fresh, self._fresh = self._fresh, abs(time.time_ns() - stamp) < TICK
+        return stamp != before or was_fresh
 
     def statuses(self) -> dict[str, dict[str, Any]]:
         found = {}

@@ -9,7 +9,8 @@ import uuid
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from . import views
+from . import fault_answers, views
+from .fault_answers import Flight
 from .fault_kinds import Kinds
 from .jobs import Outcome
 from .live import Busy
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
     from .engine import Engine
     from .fault_kinds import FaultOrder
-    from .live import Service
     from .model import Actor
     from .ports import Bus, FaultFiles
     from .recorder import Recorder
@@ -59,6 +59,8 @@ class Faults:
         self._agent = agent
         self._known: dict[str, dict[str, Any]] = {}
         self._reverted: set[str] = set()
+        self._flights: dict[str, Flight] = {}
+        self._down_before: set[str] = set()
         self._capable: asyncio.Task[list[dict[str, Any]]] | None = None
         self._capable_at = -CAPABLE_AGE
         self._news = asyncio.Event()
@@ -93,6 +95,10 @@ class Faults:
         if not self._files.changed():
             return
         statuses = self._files.statuses()
+        for fault_id in self._known.keys() - statuses.keys():
+            # Root takes a story away only of what is over, when a full /run does not let it tell the end.
+            end = {"phase": "recovered", "message": "it is undone, and could not tell"}
+            self._took(fault_id, self._known[fault_id], {**self._known[fault_id], **end})
         for fault_id, status in statuses.items():
             before = self._known.get(fault_id, {})
             if status != before:
@@ -120,6 +126,7 @@ class Faults:
         self._engine.metrics.fault(kind, str(status.get("service", "")), str(status.get("phase", "")))
         sentence = "" if fault_id in self._reverted else f"Fault {kind} undone ({why})"
         self._reverted.discard(fault_id)
+        self._down_before.discard(fault_id)
         row = AuditRow(
             uuid.uuid4().hex,
             "noted",
@@ -210,7 +217,7 @@ class Faults:
         Raises:
             BusError: the root code can't be asked, or refuses.
         """
-        status = await self._answered({"mode": "preview", **_asked(order)})
+        status = await self._answered({"mode": "preview", **fault_answers.asked(order)})
         return {
             "kind": order.kind,
             "service": order.service,
@@ -250,46 +257,63 @@ class Faults:
 
     async def inject(self, order: FaultOrder, who: Actor, action: str = "fault-inject") -> dict[str, Any]:
         """Inject a fault; answers when its effect was measured, or why there is none."""
-        service = self._engine.services[order.service]
         fault_id = uuid.uuid4().hex[:12]
+        flight = self._flights[fault_id] = Flight(order)
+        try:
+            return await self._inject(fault_id, flight, who, action)
+        finally:
+            del self._flights[fault_id]
+            flight.over.set()
+
+    async def _inject(self, fault_id: str, flight: Flight, who: Actor, action: str) -> dict[str, Any]:
+        order = flight.order
+        service = self._engine.services[order.service]
         async with service.lock:
             began = time.monotonic()
-            detail = {"fault": fault_id, **_asked(order)}
+            detail = {"fault": fault_id, **fault_answers.asked(order)}
             row = replace(self._recorder.requested(action, order.service, who), detail=detail)
             self._engine.set_busy(service, Busy("inject", row.at, who.user))
             try:
                 recorded = await self._recorder.write(row)
-                outcome = await self._injected(fault_id, order, who)
+                outcome = await self._injected(fault_id, flight, who)
             finally:
                 self._engine.set_busy(service, None)
             sentence = f"Fault {order.kind} injected for {order.duration:g} s"
             if outcome.kind:
                 sentence = f"Fault {order.kind} not injected ({outcome.reason})"
             recorded &= await self._recorder.finish(row, service, outcome, sentence, time.monotonic() - began)
-        answer = self._answer(row, outcome, recorded, service)
+        answer = fault_answers.answer(row, outcome, recorded, service)
         answer["fault"] = self.one(fault_id)
         answer["duration_seconds"] = round(time.monotonic() - began, 4)
         if outcome.kind:
             answer["message"] = f"cannot inject {order.kind} into {order.service}: {outcome.reason}"
         return answer
 
-    async def _injected(self, fault_id: str, order: FaultOrder, who: Actor) -> Outcome:
+    async def _injected(self, fault_id: str, flight: Flight, who: Actor) -> Outcome:
+        if flight.called_off.is_set():
+            return Outcome("failed", "it was reverted before it had begun", "superseded")
+        if not self._engine.services[flight.order.service].health.up:
+            self._down_before.add(fault_id)
+        flight.asked = True
         user = "".join(letter for letter in who.user if letter.isascii() and (letter.isalnum() or letter in "_.@-"))
         try:
-            status, job_id = await self._ask(fault_id, {**_asked(order), "user": user[:64]})
+            status, job_id = await self._ask(fault_id, {**fault_answers.asked(flight.order), "user": user[:64]})
         except BusError as error:
             return Outcome("failed", str(error), error.kind)
-        if busy(status):
+        if status.get("verified") and not flight.called_off.is_set():
             return Outcome("ok", str(status.get("message", "")), job_id=job_id)
         if status.get("phase") == "refused":
             return Outcome("failed", str(status.get("message", "")), str(status.get("refusal", "refused")), job_id)
         # Its unit failed; the undoing is a part of that, and may be under way still.
+        if flight.called_off.is_set():
+            return Outcome("failed", "it was reverted before it was in effect", "superseded", job_id)
         reason = str(status.get("failure") or status.get("message") or "its unit ended without a word")
         return Outcome("failed", reason, "no-effect", job_id)
 
     async def revert(self, fault_id: str, who: Actor) -> dict[str, Any]:
         """End a fault and wait until it is undone and the service has recovered."""
-        status = self._known[fault_id]
+        flight = self._flights.get(fault_id)
+        status = self._known.get(fault_id) or (flight.status if flight else {})
         service = self._engine.services.get(str(status.get("service")))
         began = time.monotonic()
         row = replace(
@@ -298,14 +322,16 @@ class Faults:
         )
         recorded = await self._recorder.write(row)
         outcome = await self._undone(fault_id)
+        if outcome.outcome == "ok" and service is not None and fault_id not in self._down_before:
+            outcome = await fault_answers.answering(self._engine, service, outcome)
         sentence = f"Fault {status.get('kind')} reverted"
         if outcome.kind:
             sentence = f"Fault {status.get('kind')} not reverted ({outcome.reason})"
         elif outcome.outcome == "unchanged":
             sentence = ""
         recorded &= await self._recorder.finish(row, service, outcome, sentence, time.monotonic() - began)
-        answer = self._answer(row, outcome, recorded, service)
-        answer["fault"] = self.one(fault_id)
+        answer = fault_answers.answer(row, outcome, recorded, service)
+        answer["fault"] = self.one(fault_id) or self._view(fault_id, status)
         answer["duration_seconds"] = round(time.monotonic() - began, 4)
         if outcome.kind:
             answer["message"] = f"cannot revert {fault_id}: {outcome.reason}"
@@ -313,7 +339,12 @@ class Faults:
 
     async def _undone(self, fault_id: str) -> Outcome:
         self.look()
-        if not busy(self._known.get(fault_id, {})):
+        flight = self._flights.get(fault_id)
+        if flight is not None:
+            flight.called_off.set()
+            if not flight.asked:  # and it won't be
+                return Outcome("ok", "it had not begun")
+        elif not busy(self._known.get(fault_id, {})):
             return Outcome("unchanged", "it was over already")
         self._reverted.add(fault_id)
         job_id = None
@@ -322,6 +353,8 @@ class Faults:
             job_id = job.job_id
             async with asyncio.timeout(UNDOING):
                 await asyncio.shield(job.done)
+                if flight is not None:
+                    await flight.over.wait()
                 # An undoing that was killed is taken up by another unit.
                 self.look()
                 while busy(self._known.get(fault_id, {})):
@@ -335,15 +368,15 @@ class Faults:
         return Outcome("ok", str(self._known.get(fault_id, {}).get("message", "")), job_id=job_id)
 
     async def panic(self, who: Actor) -> dict[str, Any]:
-        """Revert everything, all at once; waits for nobody's turn."""
+        """Revert everything, all at once, also what is only just being injected; waits for nobody's turn."""
         self.look()
-        ids = sorted(self._active())
+        ids = sorted(self._active().keys() | self._flights.keys())
         answers = await asyncio.gather(*(self.revert(fault_id, who) for fault_id in ids))
         failed = [one for one in answers if one["outcome"] == "failed"]
         answer: dict[str, Any] = {
             "status": "partial" if failed else "completed",
             "faults_reverted": [one["fault"]["id"] for one in answers if one not in failed],
-            "faults_left": [one["fault"]["id"] for one in failed],
+            "faults_left": [one["fault"]["id"] for one in failed if one["fault"]["id"] in self._active()],
             "steps": answers,
             "message": "" if ids else "No fault is injected.",
         }
@@ -353,30 +386,8 @@ class Faults:
         return answer
 
     def of_service(self, name: str) -> list[str]:
-        """The ids of the faults that are injected into a service."""
+        """The ids of the faults that are injected into a service, or are only just being."""
         self.look()
-        return [fault_id for fault_id, status in self._active().items() if status.get("service") == name]
-
-    def _answer(self, row: AuditRow, outcome: Outcome, recorded: bool, service: Service | None) -> dict[str, Any]:
-        answer: dict[str, Any] = {
-            "service": row.service,
-            "status": service.health.status if service else "down",
-            "state": service.health.state.value if service else "unknown",
-            "outcome": outcome.outcome,
-            "reason": outcome.reason,
-            "action_id": row.action_id,
-            "job_id": outcome.job_id,
-            "recorded": recorded,
-        }
-        if outcome.kind:
-            answer["kind"] = outcome.kind
-        return answer
-
-
-def _asked(order: FaultOrder) -> dict[str, Any]:
-    return {
-        "kind": order.kind,
-        "service": order.service,
-        "parameters": dict(order.values),
-        "duration": order.duration,
-    }
+        injected = [fault_id for fault_id, status in self._active().items() if status.get("service") == name]
+        under_way = [fault_id for fault_id, flight in self._flights.items() if flight.order.service == name]
+        return list(dict.fromkeys(injected + under_way))

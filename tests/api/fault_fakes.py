@@ -27,6 +27,8 @@ class FakeFaultFiles:
         self.unavailable: dict[tuple[str, str], str] = {}
         self.stuck = ""
         self.checks = 0
+        self.slow: asyncio.Event | None = None
+        """While it is there, a fault that is applied takes no effect before it is set, or the fault is stopped."""
 
     def kinds(self) -> fault_kinds.Kinds:
         return fault_kinds.parse(FAULTS.read_text())
@@ -49,8 +51,16 @@ class FakeFaultFiles:
 
     async def work(self, verb: str, fault_id: str) -> None:
         await asyncio.sleep(0)
+        if verb == "start" and self.slow is not None:
+            self.told[fault_id] = {**self._applied(self.requests[fault_id]), "phase": "applying"}
+            del self.told[fault_id]["verified"]
+            await self.slow.wait()
+            return
         if verb == "stop":
-            if self.stuck:
+            if self.slow is not None:
+                self.told[fault_id] |= {"phase": "failed", "failure": "it ended by revert", "ended": self.now()}
+                self.slow.set()
+            elif self.stuck:
                 self.told[fault_id] |= {"phase": "undo-failed", "failure": self.stuck}
             elif self.told[fault_id]["phase"] == "active":
                 self.end(fault_id, "revert")

@@ -196,3 +196,85 @@ async def test_what_is_not_there(tmp_path: Path) -> None:
             assert (answer.status, answer.json()["kind"]) == (404, "unknown-fault")
         answer = await agent.request("POST", "/incident/mysql")
         assert answer.status == 404
+
+
+@pytest.mark.parametrize("path", ["/faults/panic", "/resolve/redis"])
+async def test_what_is_only_just_being_injected_is_reverted_too(tmp_path: Path, path: str) -> None:
+    async with running(tmp_path) as agent:
+        agent.fault_files.slow = asyncio.Event()
+        injecting = asyncio.create_task(send(agent, "/faults", HANG, 409))
+        await soon(lambda: agent.fault_files.told)
+        (fault_id,) = agent.fault_files.told
+        answer = await agent.post(path)
+        assert answer["faults_reverted"] == [fault_id]
+        injected = await injecting
+        assert (injected["kind"], injected["reason"]) == ("superseded", "it was reverted before it was in effect")
+        assert await agent.get("/faults") == []
+
+
+async def test_what_waits_to_be_injected_is_called_off(tmp_path: Path) -> None:
+    async with running(tmp_path) as agent:
+        await agent.engine.services["redis"].lock.acquire()
+        injecting = asyncio.create_task(send(agent, "/faults", HANG, 409))
+        await soon(lambda: agent.faults.of_service("redis"))
+        answer = await agent.post("/faults/panic")  # waits for nobody's turn
+        assert (answer["status"], len(answer["faults_reverted"])) == ("completed", 1)
+        agent.engine.services["redis"].lock.release()
+        assert (await injecting)["reason"] == "it was reverted before it had begun"
+        assert agent.systemd.log == []
+        assert agent.fault_files.told == {}
+
+
+async def test_two_reverts_at_once(tmp_path: Path) -> None:
+    async with running(tmp_path) as agent:
+        fault_id = (await send(agent, "/faults", HANG))["fault"]["id"]
+        both = (send(agent, f"/faults/{fault_id}", {}, method="DELETE") for _ in range(2))
+        assert {answer["fault"]["phase"] for answer in await asyncio.gather(*both)} == {"recovered"}
+
+
+async def test_an_injection_that_could_not_be_taken_back_is_no_success(tmp_path: Path) -> None:
+    async with running(tmp_path) as agent:
+        agent.fault_files.ineffective = "it answers still"
+        applied = agent.fault_files._applied
+        agent.fault_files._applied = lambda request: {**applied(request), "phase": "undo-failed"}  # type: ignore[method-assign]
+        failed = await send(agent, "/faults", HANG, 503)
+        assert (failed["kind"], failed["reason"], failed["fault"]["phase"]) == (
+            "no-effect",
+            "it answers still",
+            "undo-failed",
+        )
+
+
+async def test_a_revert_is_answered_when_the_service_answers_its_probe(tmp_path: Path) -> None:
+    async with running(tmp_path) as agent:
+        fault_id = (await send(agent, "/faults", HANG))["fault"]["id"]
+        unit = agent.engine.services["redis"].spec.unit
+        agent.systemd.program(unit, answers="failed")
+        await agent.engine.probe_now(agent.engine.services["redis"])
+        reverting = asyncio.create_task(send(agent, f"/faults/{fault_id}", {}, method="DELETE"))
+        await soon(lambda: agent.fault_files.told[fault_id]["phase"] == "recovered")
+        assert not reverting.done()
+        agent.systemd.program(unit, answers="ok")
+        answer = await reverting
+        assert (answer["outcome"], answer["state"]) == ("ok", "healthy")
+
+
+async def test_what_is_masked_meanwhile_is_not_waited_for(tmp_path: Path) -> None:
+    async with running(tmp_path) as agent:
+        fault_id = (await send(agent, "/faults", HANG))["fault"]["id"]
+        unit = agent.engine.services["redis"].spec.unit
+        agent.systemd.change(unit, load_state="masked", active_state="inactive", sub_state="dead")
+        answer = await send(agent, f"/faults/{fault_id}", {}, method="DELETE")
+        assert answer["outcome"] == "ok"
+
+
+async def test_a_story_that_is_gone_is_of_a_fault_that_is_over(tmp_path: Path) -> None:
+    ended = []
+    async with running(tmp_path) as agent:
+        agent.faults.on_end.append(lambda *about: ended.append(about))
+        fault_id = (await send(agent, "/faults", HANG))["fault"]["id"]
+        del agent.fault_files.told[fault_id]
+        assert await agent.get("/faults") == []
+        assert (await agent.get("/services"))["redis"]["fault"] is None
+        assert ended == [("redis", fault_id)]
+        await agent.faults.finish()

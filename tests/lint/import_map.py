@@ -33,7 +33,7 @@ LAYERS = (
     "handlers.actions",
     "actions lookup openapi",
     "autorecovery chaos faults incidents remediation",
-    "remedies",
+    "fault_answers remedies",
     "ledger planner recorder",
     "jobs notes",
     "evidence",
@@ -58,7 +58,10 @@ ISLANDS = ("cli", "bus_worker")
 ISLAND_OF = {"_pystemd": "bus_worker", "bus_records": "bus_worker"}
 
 HANDLERS = tuple(name for line in LAYERS for name in line.split() if name.startswith("handlers."))
-OPERATIONS = ("actions", "autorecovery", "chaos", "faults", "incidents", "ledger", "planner", "remediation", "remedies")
+OPERATIONS = (
+    *("actions", "autorecovery", "chaos", "fault_answers", "faults", "incidents", "ledger", "planner", "remediation"),
+    "remedies",
+)
 """What acts on the services."""
 
 # Only these modules of the agent may import these.

@@ -104,7 +104,9 @@ class FaultHandlers:
             )
         values = {one.name: one.default for one in kind.parameters if one.default is not None}
         order = FaultOrder(kind.name, parameter, values, duration)
-        return await self._run(request, peer, lambda who: self._faults.inject(order, who, "incident"))
+        who = access.actor(peer)
+        about = f"{request.path} {order}"
+        return await self._actions.run(request, lambda: self._faults.inject(order, who, "incident"), who, about)
 
     async def resolve(self, request: web.BaseRequest, parameter: str, peer: Peer) -> web.StreamResponse:
         """Revert what is injected into the service, then bring it back if it is down."""
