@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import re
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from . import edge
+from . import edge, queries
 from .answers import ApiError
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ async def any_object(request: web.BaseRequest) -> dict[str, Any]:
         ApiError: 400 when it is none, 408, 413.
     """
     raw = await _bytes(request)
+    request[queries.BODY] = hashlib.sha256(raw).hexdigest()
     try:
         given = json.loads(raw, object_pairs_hook=_once) if raw.strip() else {}
     except (ValueError, RecursionError) as error:

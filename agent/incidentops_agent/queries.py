@@ -39,6 +39,15 @@ def whole(request: web.BaseRequest, name: str, default: int | None) -> int | Non
     return int(given)
 
 
+BODY = "digest of the body"
+"""The item of a request under which bodies.py leaves what it has read."""
+
+
+def what(request: web.BaseRequest) -> str:
+    """What an idempotency key stands for: a key that comes with another path or body is another request."""
+    return f"{request.method} {request.path} {request.get(BODY, '')}".rstrip()
+
+
 def idempotency_key(request: web.BaseRequest) -> str:
     """The key under which an action is done only once; empty when none is given.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -278,6 +279,18 @@ async def test_the_same_idempotency_key_gives_the_same_answer_and_acts_once(tmp_
         assert other_path["status"] == "down", "a key belongs to one thing that was asked for"
         assert await post(agent, "/restart/redis", {"Idempotency-Key": "b"}) != later
         assert [verb for verb, _ in agent.systemd.log] == ["restart", "stop", "restart"]
+
+
+async def test_the_same_key_with_another_body_is_another_request(tmp_path: Path) -> None:
+    async with running(tmp_path) as agent:
+
+        async def window(seconds: int) -> Any:
+            body = json.dumps({"seconds": seconds, "reason": "new disk"}).encode()
+            answer = await agent.request("POST", "/maintenance/redis", headers={"Idempotency-Key": "k"}, body=body)
+            return answer.json()["maintenance"]["until"]
+
+        assert await window(600) == await window(600)
+        assert await window(3600) > await window(600)
 
 
 async def test_a_failed_answer_is_repeated_too(tmp_path: Path) -> None:

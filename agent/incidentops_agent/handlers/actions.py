@@ -79,11 +79,11 @@ class ActionHandlers:
         return await self._actions.change(name, "resolve", who)
 
     async def run(
-        self, request: web.BaseRequest, what: Callable[[], Awaitable[dict[str, Any]]], who: Actor, about: str = ""
+        self, request: web.BaseRequest, what: Callable[[], Awaitable[dict[str, Any]]], who: Actor
     ) -> web.StreamResponse:
-        """Run an action to its end and answer; ``about`` is what an idempotency key stands for, the path if empty."""
+        """Run an action to its end and answer."""
         key = queries.idempotency_key(request)
-        answer = await self._actions.run(what, who, key, about or request.path)
+        answer = await self._actions.run(what, who, key, queries.what(request))
         failed = "kind" in answer
         return reply(answer, (409 if answer["kind"] in _CONFLICTS else 503) if failed else 200)
 

@@ -106,7 +106,7 @@ class AuditHandlers:
         key = queries.idempotency_key(request)
         before = await bodies.read(request, _before)
         who = access.actor(peer)
-        answer = await self._actions.run(lambda: self._sign_off(before, who), who, key, request.path)
+        answer = await self._actions.run(lambda: self._sign_off(before, who), who, key, queries.what(request))
         status = {"": 200, "audit-broken": 409}.get(answer.get("kind", ""), 503)
         return reply(answer, status)
 

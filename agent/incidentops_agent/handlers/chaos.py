@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from .. import access, bodies
@@ -35,8 +34,7 @@ class ChaosHandlers:
         settings = await bodies.any_object(request)
         # Planned first: what is malformed is nothing that was done, and the seed must be known to be written down.
         planned = await _asked(self._runs.plan(settings))
-        about = f"{request.path} {json.dumps(settings, sort_keys=True)}"  # a key with other settings is another request
-        return await self._actions.run(request, lambda: self._runs.arm(planned, who), who, about)
+        return await self._actions.run(request, lambda: self._runs.arm(planned, who), who)
 
     async def disarm(self, request: web.BaseRequest, _parameter: str, peer: Peer) -> web.StreamResponse:
         who = access.actor(peer)

@@ -68,8 +68,7 @@ class FaultHandlers:
     async def inject(self, request: web.BaseRequest, _parameter: str, peer: Peer) -> web.StreamResponse:
         order = await bodies.read(request, self._order)
         who = access.actor(peer)
-        about = f"{request.path} {order}"  # the same key with another order is another request
-        return await self._actions.run(request, lambda: self._faults.inject(order, who), who, about)
+        return await self._actions.run(request, lambda: self._faults.inject(order, who), who)
 
     async def revert(self, request: web.BaseRequest, parameter: str, peer: Peer) -> web.StreamResponse:
         self._find(parameter)

@@ -67,5 +67,5 @@ class RecoveryHandlers:
         self, request: web.BaseRequest, peer: Peer, what: Callable[[Actor], Awaitable[dict[str, Any]]]
     ) -> web.StreamResponse:
         who = access.actor(peer)
-        about = f"{request.method} {request.path}"
-        return reply(await self._actions.run(lambda: what(who), who, queries.idempotency_key(request), about))
+        key = queries.idempotency_key(request)
+        return reply(await self._actions.run(lambda: what(who), who, key, queries.what(request)))

@@ -13,10 +13,11 @@ if TYPE_CHECKING:
     from incidentops_agent.edge import Section
 
 
-class _Request:
+class _Request(dict[str, str]):
     """As much of a request as a body is read from; a part of None never comes."""
 
     def __init__(self, *parts: bytes | None) -> None:
+        super().__init__()
         self.content = self
         self._parts = parts
 
