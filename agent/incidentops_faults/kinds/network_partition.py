@@ -46,6 +46,8 @@ class NetworkPartition(Fault):
     def preview(self) -> list[str]:
         ways = [f"port {_list(server.ports)} of {server.service}" for _, server in self._ways()]
         other = self.order.others["other"]
+        if not ways or other.unit == self.unit:
+            return []  # it is unavailable, and the check says why
         return [
             f"{self.service} and {other.service} lose each other's packets at {' and '.join(ways)}.",
             "Others reach both, and what the two talk over Unix sockets goes on.",
