@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from . import wording
 
 if TYPE_CHECKING:
+    from .faults import Fault
     from .state import State
 
 
@@ -37,6 +38,7 @@ def text(state: State, name: str) -> str:
         ("restarts", f"{unit.restarts} (policy {unit.restart_policy})" if unit.restart_policy else ""),
         ("invocation", unit.invocation_id),
         ("recovery", service.recovery),
+        ("fault", _fault(service.fault)),
         ("probe", f"{service.probe.kind}: {service.probe.outcome} {service.probe.message}".strip()),
         ("latency", wording.latency(service.probe.latency)),
         ("memory", wording.size(service.resources.memory)),
@@ -47,3 +49,11 @@ def text(state: State, name: str) -> str:
     ]
     lines = [f"{key + ':':<12}{value}" for key, value in rows if value]
     return "\n".join([*lines, *(f"{'log:':<12}{line}" for line in card.log[-10:])])
+
+
+def _fault(one: Fault | None) -> str:
+    if one is None:
+        return ""
+    about = [f"{one.kind} ({one.id})", one.phase, one.failure, f"by {one.user}" if one.user else ""]
+    about += [f"until {wording.exact(one.until)}"] if one.until is not None else []
+    return ", ".join(part for part in about if part)

@@ -143,6 +143,7 @@ def test_the_card_counts_down_without_being_laid_out(desk: Desk, truthful: FakeA
     desk.until(lambda: line.left in ("1:05", "1:04", "1:03"))
     assert "Injected: hang" in line.accessibleName()
     assert "by alice" in line.accessibleName()
+    assert "hang (fredisaaaaaa), active, by alice, until " in card.details(desk.session.store.state)
     resized = []
     card.resized.connect(lambda: resized.append(True))
     before = line.left

@@ -107,7 +107,7 @@ def test_a_hung_service_is_unresponsive(lab_desk: Desk, lab: Lab) -> None:
     os.kill(pid, signal.SIGSTOP)
     try:
         lab_desk.until(lambda: lab_desk.state("redis") == "unresponsive")
-        assert lab_desk.card("redis").led.shape == "triangle"
+        lab_desk.until(lambda: lab_desk.card("redis").led.shape == "triangle")
     finally:
         os.kill(pid, signal.SIGCONT)
     lab_desk.until(lambda: lab_desk.card("redis").led.role == "good")
