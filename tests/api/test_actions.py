@@ -284,10 +284,10 @@ async def test_the_same_idempotency_key_gives_the_same_answer_and_acts_once(tmp_
 async def test_the_same_key_with_another_body_is_another_request(tmp_path: Path) -> None:
     async with running(tmp_path) as agent:
 
-        async def window(seconds: int) -> Any:
+        async def window(seconds: int) -> str:
             body = json.dumps({"seconds": seconds, "reason": "new disk"}).encode()
             answer = await agent.request("POST", "/maintenance/redis", headers={"Idempotency-Key": "k"}, body=body)
-            return answer.json()["maintenance"]["until"]
+            return str(answer.json()["maintenance"]["until"])
 
         assert await window(600) == await window(600)
         assert await window(3600) > await window(600)

@@ -104,8 +104,7 @@ class FaultHandlers:
         values = {one.name: one.default for one in kind.parameters if one.default is not None}
         order = FaultOrder(kind.name, parameter, values, duration)
         who = access.actor(peer)
-        about = f"{request.path} {order}"
-        return await self._actions.run(request, lambda: self._faults.inject(order, who, "incident"), who, about)
+        return await self._actions.run(request, lambda: self._faults.inject(order, who, "incident"), who)
 
     async def resolve(self, request: web.BaseRequest, parameter: str, peer: Peer) -> web.StreamResponse:
         """Revert what is injected into the service, then bring it back if it is down."""
