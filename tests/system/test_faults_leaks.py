@@ -1,7 +1,7 @@
 """The leak matrix: whatever is killed, and whenever, the machine ends as it was before. Prints its cells and leaks.
 
-INCIDENTOPS_FAULTS=all tries every cell, which takes half an hour. Without it each fault meets two kinds of death, and each
-kind of death many faults.
+INCIDENTOPS_FAULTS=all tries every cell, which takes half an hour. Without it each fault meets two kinds of death, and
+each kind of death many faults.
 """
 
 from __future__ import annotations
