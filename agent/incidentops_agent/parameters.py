@@ -1,4 +1,5 @@
-"""Parameters as data: what a kind of fault takes, and how values for it are read."""
+"""Parameters as data: what a kind of fault takes, and how values for it are read: by the agent, and by the root code
+once more. Only computes."""
 
 from __future__ import annotations
 

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     from incidentops_agent.catalogue import Catalogue
     from incidentops_agent.model import ServiceSpec
+    from incidentops_agent.parameters import Value
 
     from .kinds.base import Fault
-    from .parameters import Value
     from .request import Request
     from .services import Target
     from .settings import Settings

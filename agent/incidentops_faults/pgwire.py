@@ -80,6 +80,9 @@ class Session:
             with owner.acting(user):
                 self._socket.connect(path)
             words = {"user": user.name, "database": database, "application_name": name, "client_encoding": "UTF8"}
+            # A superuser's session, in which no function and no operator may be somebody else's: the owner of a
+            # database can give it another search_path, but not against this one.
+            words["options"] = "-c search_path=pg_catalog"
             text = b"".join(f"{key}\0{value}\0".encode() for key, value in words.items())
             self._send(struct.pack("!II", len(text) + 9, VERSION) + text + b"\0")
             self._settle()

@@ -5,16 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from incidentops_agent import edge
-
-from . import parameters
+from incidentops_agent import edge, parameters
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from incidentops_agent.catalogue import Catalogue
+    from incidentops_agent.parameters import Parameter, Value
 
-    from .parameters import Parameter, Value
     from .settings import Settings
 
 ID = r"[0-9a-f]{8,32}"

@@ -124,7 +124,7 @@ IMPURE_CALLS = ("__import__", "eval", "exec", "input", "open", "print")
 # Packages know each other by their protocols alone, with one exception: the root code may read the agent's words and
 # catalogue, but nothing that serves.
 PACKAGES = ("incidentops_agent", "incidentops_chaos", "incidentops_faults", "incidentops_gui", "incidentops_worker")
-FAULTS_MAY_IMPORT = ("catalogue", "edge", "model")
+FAULTS_MAY_IMPORT = ("catalogue", "edge", "model", "parameters")
 
 GRAB_BAGS = ("common", "helpers", "misc", "util", "utils")
 

@@ -6,8 +6,9 @@ import socket
 import time
 from typing import TYPE_CHECKING
 
+from incidentops_agent.parameters import Parameter
+
 from ..errors import FaultError
-from ..parameters import Parameter
 from .shaped import FROM, TO, Shaped
 
 if TYPE_CHECKING:

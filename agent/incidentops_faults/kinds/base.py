@@ -12,8 +12,9 @@ from ..effects.unit_state import UnitState
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from incidentops_agent.parameters import Parameter, Value
+
     from ..effects.base import Effect
-    from ..parameters import Parameter, Value
     from ..services import Target
     from ..waiting import Hold
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from incidentops_agent.parameters import Parameter
+
 from .. import systemd
 from ..effects.drop_in import DropIn
 from ..effects.open_files import identity
 from ..effects.signalled import Signalled
-from ..parameters import Parameter
 from .base import Fault, also_down
 
 if TYPE_CHECKING:

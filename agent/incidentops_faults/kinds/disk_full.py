@@ -6,8 +6,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from incidentops_agent.parameters import Parameter
+
 from ..errors import FaultError
-from ..parameters import Parameter
 from .base import Fault
 
 if TYPE_CHECKING:

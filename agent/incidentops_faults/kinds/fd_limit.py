@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from incidentops_agent.parameters import Parameter
+
 from .. import command, systemd
 from ..effects.open_files import PRLIMIT, OpenFiles, identity, soft_limit
-from ..parameters import Parameter
 from .base import Fault
 
 if TYPE_CHECKING:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..parameters import Parameter
+from incidentops_agent.parameters import Parameter
+
 from .limit import Limit
 
 

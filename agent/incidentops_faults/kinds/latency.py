@@ -6,7 +6,8 @@ import socket
 import time
 from typing import TYPE_CHECKING
 
-from ..parameters import Parameter
+from incidentops_agent.parameters import Parameter
+
 from .shaped import FROM, TO, Shaped
 
 if TYPE_CHECKING:

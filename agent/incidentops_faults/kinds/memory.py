@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from incidentops_agent.parameters import Parameter
+
 from .. import systemd
-from ..parameters import Parameter
 from .limit import Limit
 
 PAGE = 4096

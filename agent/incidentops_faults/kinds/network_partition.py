@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from incidentops_agent.parameters import Parameter
+
 from .. import owner, systemd
 from ..effects.nft_table import NftTable, unusable
-from ..parameters import Parameter
 from .base import Fault
 from .port_rule import ANSWERED, UNANSWERED, describe, knock
 

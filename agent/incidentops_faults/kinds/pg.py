@@ -6,9 +6,10 @@ import contextlib
 from abc import abstractmethod
 from typing import TYPE_CHECKING, ClassVar
 
+from incidentops_agent.parameters import Parameter
+
 from ..effects.pg_sessions import PgSessions
 from ..errors import FaultError
-from ..parameters import Parameter
 from ..pgwire import Server, literal, quoted
 from .base import Fault
 
@@ -32,7 +33,7 @@ TABLE = (
     Parameter(
         "table",
         "text",
-        "the table, with its schema where that is not the usual one",
+        "the table, with its schema where that is not public",
         "jobs",
         pattern=r"([A-Za-z0-9_]{1,63}\.)?[A-Za-z0-9_]{1,63}",
         wanted="the name of a table, or SCHEMA.TABLE",
@@ -98,7 +99,7 @@ class PgTable(Pg):
     def check(self) -> str:
         session = self.look()
         try:
-            found = session.query(f"select to_regclass({literal(quoted(self.text('table')))}) is null")
+            found = session.query(f"select to_regclass({literal(self.table)}) is null")
         finally:
             session.close()
         missing = f"the database {self.text('database')} has no table {self.text('table')}"
@@ -110,7 +111,9 @@ class PgTable(Pg):
 
     @property
     def table(self) -> str:
-        return quoted(self.text("table"))
+        """With its schema. It is locked, to look too, and never read: a view's functions would run as the superuser."""
+        name = self.text("table")
+        return quoted(name if "." in name else f"public.{name}")
 
     def keep(self) -> None:
         if self.session is not None and self.session.over():

@@ -6,9 +6,10 @@ import pwd
 import resource
 from typing import TYPE_CHECKING
 
+from incidentops_agent.parameters import Parameter
+
 from .. import owner
 from ..errors import FaultError
-from ..parameters import Parameter
 from ..pgwire import TOO_MANY, PgError
 from ..waiting import now
 from .pg import Pg

@@ -33,7 +33,7 @@ class PgLock(PgTable):
         session = self.look()
         try:
             session.query("set lock_timeout = '200ms'")
-            session.query(f"table {self.table} limit 1")
+            session.query(f"begin; lock table {self.table} in access share mode")  # what reading it needs
         except PgError as error:
             return "" if error.code == LOCK_TIMEOUT else str(error)
         finally:

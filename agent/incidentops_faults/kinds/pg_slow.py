@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from typing import ClassVar
 
-from ..parameters import Parameter
+from incidentops_agent.parameters import Parameter
+
 from .pg import TABLE, PgTable
 
 OPEN = 0.05
@@ -61,7 +62,11 @@ class PgSlow(PgTable):
             longest = 0.0
             while time.monotonic() < end and longest < delay / 2:
                 began = time.monotonic()
-                session.query(f"table {self.table} limit 1", timeout=delay * 3 + 12)
+                session.query(
+                    # what reading it needs
+                    f"begin; lock table {self.table} in access share mode; rollback",
+                    timeout=delay * 3 + 12,
+                )
                 longest = max(longest, time.monotonic() - began)
         finally:
             session.close()

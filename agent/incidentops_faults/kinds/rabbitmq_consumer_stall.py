@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from incidentops_agent.parameters import Parameter
+
 from .. import owner
 from ..amqp import AmqpError, Broker
 from ..effects.rabbit_consumer import RabbitConsumer
-from ..parameters import Parameter
 from .rabbitmq import Connected
 
 if TYPE_CHECKING:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from incidentops_agent.parameters import Parameter
+
 from ..amqp import Broker, address
 from ..effects.rabbit_queue import RabbitQueue
-from ..parameters import Parameter
 from ..waiting import now
 from .rabbitmq import Connected
 

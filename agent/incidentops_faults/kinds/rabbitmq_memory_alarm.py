@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from incidentops_agent.parameters import Parameter
+
 from ..amqp import Broker
 from ..effects.rabbit_watermark import RabbitWatermark
-from ..parameters import Parameter
 from .rabbitmq import Rabbitmq
 
 if TYPE_CHECKING:

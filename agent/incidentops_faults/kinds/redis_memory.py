@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..parameters import Parameter
+from incidentops_agent.parameters import Parameter
+
 from ..resp import Redis
 from .redis_refuses import RedisRefuses
 

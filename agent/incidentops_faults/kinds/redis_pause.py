@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
+from incidentops_agent.parameters import Parameter
+
 from ..effects.redis_paused import RedisPaused
 from ..errors import FaultError
-from ..parameters import Parameter
 from ..resp import NOTHING, GoneError, Redis, SilentError, address
 from .base import Fault
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from incidentops_agent.parameters import Parameter
+
 from .. import systemd
 from ..effects.drop_in import DropIn
 from ..effects.renewed import Renewed
-from ..parameters import Parameter
 from .base import Fault, also_down
 
 if TYPE_CHECKING:

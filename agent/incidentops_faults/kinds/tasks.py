@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from incidentops_agent.parameters import Parameter
+
 from .. import systemd
-from ..parameters import Parameter
 from .limit import Limit
 
 if TYPE_CHECKING:

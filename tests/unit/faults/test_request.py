@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from incidentops_agent.parameters import Parameter
 from incidentops_faults import request
-from incidentops_faults.parameters import Parameter
 from incidentops_faults.settings import Settings
 from samples import catalogue_of, spec
 

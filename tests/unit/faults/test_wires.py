@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import struct
@@ -12,7 +13,12 @@ import pytest
 from incidentops_faults import amqp, credstore, netlink, pgwire, resp
 from incidentops_faults.effects.rabbit_watermark import TERM
 from incidentops_faults.errors import FaultError
+from incidentops_faults.kinds.base import Order
 from incidentops_faults.kinds.dns import asks_for_all, name_servers
+from incidentops_faults.kinds.pg_lock import PgLock
+from incidentops_faults.kinds.pg_slow import PgSlow
+from incidentops_faults.services import Target
+from samples import spec
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +29,52 @@ def test_names_and_texts_of_sql_end_where_they_should() -> None:
     assert pgwire.quoted("public.jobs") == '"public"."jobs"'
     assert pgwire.quoted('jo"bs; drop') == '"jo""bs; drop"'
     assert pgwire.literal("it's") == "'it''s'"
+
+
+def test_no_function_of_a_databases_owner_is_found_by_its_superuser(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / ".s.PGSQL.5432"))
+        server.listen()
+        here = pgwire.Server(str(tmp_path), 5432, os.geteuid(), os.getegid())
+
+        def answer() -> None:
+            with server.accept()[0] as client:
+                heard.append(client.recv(1000))
+
+        heard: list[bytes] = []
+        thread = threading.Thread(target=answer)
+        thread.start()
+        with pytest.raises(pgwire.GoneError):
+            here.session("test")
+        thread.join()
+    assert b"options\0-c search_path=pg_catalog\0" in heard[0]
+
+
+@pytest.mark.parametrize(("given", "wanted"), [("jobs", '"public"."jobs"'), ("other.jobs", '"other"."jobs"')])
+def test_tables_are_named_with_their_schema_and_never_read(
+    monkeypatch: pytest.MonkeyPatch, given: str, wanted: str
+) -> None:
+    """Who reads a view as a superuser runs its owner's functions."""
+    asked: list[str] = []
+
+    class Fake:
+        def query(self, text: str, timeout: float = 10) -> pgwire.Rows:
+            asked.append(text)
+            if wanted in text:
+                raise pgwire.PgError({"C": pgwire.LOCK_TIMEOUT})
+            return []
+
+        def close(self) -> None: ...
+
+    values: dict[str, str | int | float | bool] = {"table": given, "database": "x", "delay": 100}
+    order = Order("0" * 8, Target(spec("postgres"), "postgresql@17-main.service"), values)
+    for kind in (PgLock, PgSlow):
+        made = kind(order)
+        monkeypatch.setattr(kind, "look", lambda _: Fake())
+        with contextlib.suppress(FaultError):
+            made.verify()
+        assert f"lock table {wanted} in access share mode" in asked[-1]
+        assert not any("select" in text or text.startswith("table") for text in asked)
 
 
 def test_rows_and_errors_of_postgres() -> None:
