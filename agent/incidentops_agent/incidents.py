@@ -279,6 +279,9 @@ class Incidents:
             detail["text"] = f"{name} is down too: {about['sentence']}"
         self._stay_open(where.incident)
         self._ledger.joined(where.incident, service, found.detected, detail)
+        fault = self._faults.of(name)
+        if where.takes_over and host is not None and fault is not None and host.began <= fault.at <= host.detected:
+            self._ledger.apply(Kind.CAUSE, host.id, name, found.detected, fault.told(host.detected))
         for other in where.merge:
             gone = self.book.get(other)
             if gone is not None:
