@@ -58,13 +58,25 @@ class PgConnections(Pg):
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
         self._fill()
         if self.order.values["disconnect"]:
-            # Who is ended comes back at once, and is ended again until all places are taken.
-            end = now() + 3
-            while int(self.control.query(END_OTHERS)[0][0] or 0) and now() < end:
-                self._fill()
+            self._end_others()
 
-    def _fill(self) -> None:
-        missing = int(self.control.query(FREE)[0][0] or 0) - int(self.number("leave"))
+    def _end_others(self) -> None:
+        """Who is ended comes back at once, and is quicker than we are. So what the superuser alone may have is taken
+        first, all but one, and given back when the others are gone."""
+        spare = max(int(self.control.query("show superuser_reserved_connections")[0][0] or 0) - 1, 0)
+        end = now() + 3
+        self._fill(spare)
+        while int(self.control.query(END_OTHERS)[0][0] or 0) and now() < end:
+            self._fill(spare)
+        for _ in range(min(-self._missing(), spare)):
+            self.held.pop().close()
+
+    def _missing(self) -> int:
+        """How many sessions are to be opened; less than 0 when there are too many."""
+        return int(self.control.query(FREE)[0][0] or 0) - int(self.number("leave"))
+
+    def _fill(self, beyond: int = 0) -> None:
+        missing = self._missing() + beyond
         try:
             for _ in range(missing):
                 self.held.append(self.server.session(self.application))
