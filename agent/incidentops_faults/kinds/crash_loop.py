@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from incidentops_agent.parameters import Parameter
@@ -10,6 +11,7 @@ from .. import systemd
 from ..effects.drop_in import DropIn
 from ..effects.open_files import identity
 from ..effects.signalled import Signalled
+from ..errors import FaultError
 from .base import Fault, also_down
 
 if TYPE_CHECKING:
@@ -60,4 +62,5 @@ class CrashLoop(Fault):
             if hold.wait(self.number("after")):
                 return
             if systemd.value(self.unit, "MainPID") == shown["MainPID"]:
-                systemd.kill(self.unit, "SIGKILL", "main")
+                with contextlib.suppress(FaultError):  # it has just died by itself
+                    systemd.kill(self.unit, "SIGKILL", "main")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from incidentops_agent.parameters import Parameter
@@ -9,6 +10,7 @@ from incidentops_agent.parameters import Parameter
 from .. import systemd
 from ..effects.open_files import identity
 from ..effects.signalled import Signalled, process_state
+from ..errors import FaultError
 from .base import Fault, also_down
 
 if TYPE_CHECKING:
@@ -55,4 +57,5 @@ class Kill(Fault):
         again = self.number("repeat") or float("inf")
         while not hold.wait(again):
             if systemd.active(self.unit):
-                systemd.kill(self.unit, self.text("signal"), self.text("whom"))
+                with contextlib.suppress(FaultError):  # it has just died by itself
+                    systemd.kill(self.unit, self.text("signal"), self.text("whom"))

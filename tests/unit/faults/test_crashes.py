@@ -253,3 +253,25 @@ def test_nobody_else_holds_up_the_admission(stage: Stage) -> None:
     assert stage.apply() == 0
     assert stage.undo() == 0
     assert (state.FOLDER / ".admission").stat().st_mode & 0o777 == 0o600
+
+
+def test_what_dies_by_itself_just_now_does_not_end_the_fault(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """systemctl kill fails when there is nothing to kill any more."""
+    waits = iter([False, True])
+    monkeypatch.setattr("incidentops_faults.waiting.Hold.wait", lambda *_: next(waits))
+    stage.ask(kind="kill", parameters={"signal": "SIGSTOP", "repeat": 1})
+    killed = stage.machine.run
+    calls = 0
+
+    def gone(argv: tuple[str, ...], **options: Any) -> Any:
+        nonlocal calls
+        done = killed(argv, **options)
+        calls += argv[1] == "kill"
+        if argv[1] == "kill" and calls == 2:
+            done.returncode = 1
+        return done
+
+    monkeypatch.setattr("subprocess.run", gone)
+    assert stage.apply() == 0, stage.status()
+    assert calls == 2
+    assert stage.undo() == 0
