@@ -103,7 +103,7 @@ class Api:
             "agent": AgentHandlers(engine, system, metrics),
             "services": ServicesHandlers(engine, audit, stops_with),
             "actions": acting,
-            "faults": FaultHandlers(engine, faults, acting),
+            "faults": FaultHandlers(engine, faults, acting, chaos),
             "chaos": ChaosHandlers(chaos, acting),
             "recovery": RecoveryHandlers(engine, actions),
             "audit": AuditHandlers(engine, actions, audit),

@@ -145,7 +145,7 @@ ROUTES = (
     Route("POST", "/faults", _C, "faults.inject", "Inject a fault; answers when its effect was measured",
           {200: "It is in effect.", 400: "The order is malformed.", 409: "It is not possible here and now.",
            503: "It had no effect, and was undone."}, body=_ORDER, required=("kind", "service")),
-    Route("POST", "/faults/panic", _X, "faults.panic", "Revert every fault at once",
+    Route("POST", "/faults/panic", _X, "faults.panic", "Revert every fault at once, and disarm chaos",
           {200: "Nothing is injected any more.", 503: "Some could not be undone; systemd goes on trying."}),
     Route("DELETE", "/faults/{fault}", _X, "faults.revert", "Revert a fault; answers when the service has recovered",
           {200: "It is undone.", **_FAULT, 503: "It could not be undone; systemd goes on trying."}),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from api.agent import Agent, running
 from incidentops_agent import faults
+from incidentops_agent.ports import ChaosError
 from waiting import soon
 
 if TYPE_CHECKING:
@@ -278,3 +279,18 @@ async def test_a_story_that_is_gone_is_of_a_fault_that_is_over(tmp_path: Path) -
         assert (await agent.get("/services"))["redis"]["fault"] is None
         assert ended == [("redis", fault_id)]
         await agent.faults.finish()
+
+
+@pytest.mark.parametrize("armed", [True, False])
+async def test_panic_disarms_chaos_too(tmp_path: Path, armed: bool) -> None:
+    async with running(tmp_path) as agent:
+        fault_id = (await send(agent, "/faults", HANG))["fault"]["id"]
+        if armed:
+            agent.chaos.said = {"status": "armed", "run": "0a1b2c3d"}
+        else:
+            agent.chaos.refuses = ChaosError(503, "chaos-down", "it does not answer")
+        answer = await agent.post("/faults/panic")
+        assert (answer["status"], answer["faults_reverted"]) == ("completed", [fault_id])
+        assert answer["chaos_disarmed"] is armed
+        assert agent.chaos.said["status"] == "idle"
+        assert ("chaos-disarm" in {row.action for row in await agent.rows()}) is armed

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from .. import access, bodies, fault_kinds, lookup
 from ..answers import ApiError, reply
 from ..fault_kinds import FaultOrder
-from ..ports import BusError
+from ..ports import BusError, ChaosError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from aiohttp import web
 
+    from ..chaos import ChaosRuns
     from ..edge import Section
     from ..engine import Engine
     from ..faults import Faults
@@ -22,10 +24,11 @@ if TYPE_CHECKING:
 
 
 class FaultHandlers:
-    def __init__(self, engine: Engine, faults: Faults, actions: ActionHandlers) -> None:
+    def __init__(self, engine: Engine, faults: Faults, actions: ActionHandlers, chaos: ChaosRuns) -> None:
         self._engine = engine
         self._faults = faults
         self._actions = actions
+        self._chaos = chaos
 
     # -- reading
 
@@ -75,7 +78,24 @@ class FaultHandlers:
         return await self._run(request, peer, lambda who: self._faults.revert(parameter, who))
 
     async def panic(self, request: web.BaseRequest, _parameter: str, peer: Peer) -> web.StreamResponse:
-        return await self._run(request, peer, self._faults.panic)
+        return await self._run(request, peer, self._panicked)
+
+    async def _panicked(self, who: Actor) -> dict[str, Any]:
+        """A chaos run is disarmed too: it would go on injecting. Neither waits for the other."""
+        disarmed, answer = await asyncio.gather(self._disarmed(who), self._faults.panic(who))
+        if disarmed and answer["status"] == "completed" and self._faults.active():
+            again = await self._faults.panic(who)  # what the run injected before it had heard of it
+            reverted = answer["faults_reverted"] + again["faults_reverted"]
+            answer = {**again, "faults_reverted": reverted, "steps": answer["steps"] + again["steps"]}
+        return {**answer, "chaos_disarmed": disarmed}
+
+    async def _disarmed(self, who: Actor) -> bool:
+        try:
+            if (await self._chaos.status()).get("status") == "idle":
+                return False
+        except ChaosError:  # it is down, and injects nothing
+            return False
+        return "kind" not in await self._chaos.disarm(who)
 
     async def _run(
         self, request: web.BaseRequest, peer: Peer, what: Callable[[Actor], Awaitable[dict[str, Any]]]
