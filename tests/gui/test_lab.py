@@ -66,7 +66,7 @@ def test_start_has_its_popup_when_it_is_verified(lab_desk: Desk, lab: Lab) -> No
     stop(lab_desk, "redis")
     lab_desk.click(lab_desk.card("redis").start)
     lab_desk.until(lambda: lab_desk.popups() == ["Service redis was restarted successfully!!"])
-    assert lab_desk.card("redis").led.role == "good"
+    lab_desk.until(lambda: lab_desk.card("redis").led.role == "good")
     assert lab.output("redis-cli", "ping") == "PONG"
     lab_desk.until(lambda: "Service started manually" in lab_desk.card("redis").log.text())
 
@@ -77,7 +77,7 @@ def test_auto_remediation_lists_both_in_order(lab_desk: Desk, lab: Lab) -> None:
     lab_desk.click(lab_desk.window.remedy.button)
     said = "The following services were restarted successfully:\n• postgres\n• redis"
     lab_desk.until(lambda: any(popup.startswith(said) for popup in lab_desk.popups()), timeout=30_000)
-    assert lab_desk.card("redis").led.role == lab_desk.card("postgres").led.role == "good"
+    lab_desk.until(lambda: lab_desk.card("redis").led.role == lab_desk.card("postgres").led.role == "good")
     lab_desk.until(lambda: "Auto-remediation completed" in lab_desk.card("postgres").log.text())
     assert "Auto-remediation started" in lab_desk.card("postgres").log.text()
 

@@ -153,11 +153,11 @@ def test_a_server_that_goes_away_and_comes_back(far_desk: Desk, road: Road) -> N
         "ssh ended: ssh: connect to host 127.0.0.1 port 22: Connection refused What is "
     )
     assert banner.next.text().startswith("retrying")
-    assert far_desk.card("redis").led.role == "muted"
-    assert not far_desk.card("redis").stop.isEnabled()
+    far_desk.until(lambda: far_desk.card("redis").led.role == "muted")
+    far_desk.until(lambda: not far_desk.card("redis").stop.isEnabled())
     road.lab.run("systemctl", "start", "ssh")
     far_desk.until(lambda: store.state.connection.live, timeout=20_000)
-    assert far_desk.card("redis").led.role == "good"
+    far_desk.until(lambda: far_desk.card("redis").led.role == "good")
 
 
 def test_retry_now_does_not_wait_for_the_countdown(far_desk: Desk, road: Road) -> None:

@@ -25,7 +25,19 @@ DEADLINE = 20.0
 
 
 def command(agent: FakeAgent, *arguments: str) -> list[str]:
-    return [sys.executable, "-W", "error", "-m", "incidentops_agent.cli", "--socket", str(agent.path), *arguments]
+    # The test run itself may have been started with SIGINT ignored, as a job in the background of a script.
+    return [
+        "env",
+        "--default-signal=INT",
+        sys.executable,
+        "-W",
+        "error",
+        "-m",
+        "incidentops_agent.cli",
+        "--socket",
+        str(agent.path),
+        *arguments,
+    ]
 
 
 class Terminal:
