@@ -96,11 +96,16 @@ def _verify_file(options: Options) -> dict[str, Any]:
             raise UsageError(f"cannot take --head {options.head!r}; give the number of a row, a colon and its hash")
     try:
         if options.file == "-":
-            return checking.verify(_texts(sys.stdin.buffer), head)
-        with open(options.file or "", "rb") as file:  # noqa: PTH123 - pathlib costs 10 ms
-            return checking.verify(_texts(file), head)
+            verdict = checking.verify(_texts(sys.stdin.buffer), head)
+        else:
+            with open(options.file or "", "rb") as file:  # noqa: PTH123 - pathlib costs 10 ms
+                verdict = checking.verify(_texts(file), head)
     except OSError as error:
         raise CliError(FAILED, "unreadable", f"cannot read {options.file}: {error.strerror or error}") from error
+    if not verdict["rows"] and verdict["verified"]:
+        # An agent has noted its own start at least; this is what an export that failed leaves in a pipe.
+        raise CliError(FAILED, "empty", f"cannot verify {options.file}: there is no row in it")
+    return verdict
 
 
 def _texts(file: BinaryIO) -> Iterator[str]:

@@ -172,3 +172,10 @@ def test_a_checkpoint_asks_first(agent: FakeAgent, run: Run, monkeypatch: pytest
     assert "Remove the audit trail's rows before 2026-11-23T10:00:00Z? [y/N]" in result.err
     monkeypatch.setattr("sys.stdin", Terminal("y\n"))
     assert run("audit", "checkpoint", "--before", "2026-11-23T10:00Z").code == 0
+
+
+def test_an_export_without_rows_is_none(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text("")
+    result = run("audit", "verify", "--file", str(tmp_path / "a.jsonl"))
+    assert result.code == 1
+    assert result.err.endswith("a.jsonl: there is no row in it\n")
