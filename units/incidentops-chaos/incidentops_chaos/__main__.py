@@ -75,10 +75,13 @@ def _user() -> str:
 
 
 def _run(options: argparse.Namespace) -> int:
+    injected = Path(os.environ.get("RUNTIME_DIRECTORY", RUNTIME)) / "injected.json"
+    if options.revert_left and not injected.exists():
+        return 0  # as after nearly every stop, which should not wait for what HTTP takes to load
     from incidentops_chaos.agent import Agent
     from incidentops_chaos.reverting import Memory
 
-    memory = Memory(Path(os.environ.get("RUNTIME_DIRECTORY", RUNTIME)) / "injected.json")
+    memory = Memory(injected)
     agent = Agent(options.agent, _user())
     if not options.revert_left:
         asyncio.run(_serve(options.socket, agent, memory))
