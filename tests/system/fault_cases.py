@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from system.faulting import Case
@@ -186,3 +187,8 @@ CASES = [
     Case("io", "redis", detected=False, seen=cgroup_says("io.max", "wbps=1024000")),
     Case("tasks", "redis", lambda lab: "max" not in lab.output("cat", TASKS), detected=False),
 ]
+
+FIRST = {case.kind: case for case in reversed(CASES)}
+"""The first case of each kind."""
+ALL = os.environ.get("INCIDENTOPS_FAULTS") == "all"
+"""Whether everything is to be tried, which takes an hour; else a sample."""

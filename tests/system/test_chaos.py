@@ -92,8 +92,8 @@ def test_what_it_injected_is_reverted_however_it_ends(lab: Lab, how: str) -> Non
         lab.run("systemctl", "stop", UNIT)
         assert injected(lab) == []
     eventually(lambda: not injected(lab), deadline=60)
-    ends = [row for row in lab.get("/audit?action=fault-ended&limit=1") if row["phase"] == "noted"]
-    assert ends[0]["detail"]["ended_by"] == "revert"
+    # The row is written behind the answer that first showed it gone.
+    eventually(lambda: lab.get("/audit?action=fault-ended&limit=1")[0]["detail"]["ended_by"] == "revert", deadline=10)
     eventually(lambda: lab.states()["chaos"] in ("stopped", "failed"), deadline=30)
     assert lab.post("/start/chaos").status == 200
     assert lab.get("/chaos") == {"status": "idle", "run": None}

@@ -6,12 +6,11 @@ each kind of death many faults.
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
-from system.fault_cases import CASES
+from system.fault_cases import ALL, FIRST
 from system.faulting import Case, as_before, drive, fingerprint, fresh_id
 from system.test_faults import available
 
@@ -42,10 +41,6 @@ def matrix() -> Iterator[Counter[str]]:
     kinds = counts.pop("kinds", 0)
     tried, leaks, missed = counts["cells"], counts["leaks"], counts["missed"]
     print(f"\nleak matrix: {kinds} faults, {tried} cells ({missed} killed in a later phase), {leaks} leaks")
-
-
-FIRST = {case.kind: case for case in reversed(CASES)}
-ALL = os.environ.get("INCIDENTOPS_FAULTS") == "all"
 
 
 def kills(case: Case) -> list[tuple[str, int, str]]:
